@@ -1,0 +1,1 @@
+extern int sl_placeholder_api; int sl_placeholder_api;

@@ -1,0 +1,1 @@
+extern int sl_placeholder_base; int sl_placeholder_base;

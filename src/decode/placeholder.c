@@ -1,0 +1,1 @@
+extern int sl_placeholder_decode; int sl_placeholder_decode;

@@ -1,0 +1,1 @@
+extern int sl_placeholder_demux; int sl_placeholder_demux;

@@ -1,0 +1,1 @@
+extern int sl_placeholder_encode; int sl_placeholder_encode;

@@ -1,0 +1,1 @@
+extern int sl_placeholder_filter; int sl_placeholder_filter;

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sound on one straight line: decoded frames with timestamps in, frames of equal length without
+ * gap or overlap out. Sample 0 of the line is a time that the caller names; what lies before it is
+ * cut, gaps are filled with silence, overlaps are trimmed, another rate or layout is converted
+ * (the resampler's phase follows from the absolute sample index). */
+#ifndef SL_FILTER_SOUND_H
+#define SL_FILTER_SOUND_H
+
+#include "media/frame.h"
+
+struct sl_sound_params {
+    struct sl_rational timebase; /* of the incoming pts */
+    int64_t zero;                /* time of output sample 0, in ticks of timebase */
+    int32_t sample_rate;         /* output, Hz */
+    int32_t channels;            /* output; a wider source is mixed down (ITU-R BS.775) */
+    int32_t frame_samples;       /* samples per output frame: 1024 */
+    /* Timestamps this close to the expected sample are jitter and are not acted on (samples of the
+     * output, 0: a quarter frame). The difference is never allowed to add up. */
+    int32_t tolerance;
+};
+
+struct sl_sound;
+
+SL_NODISCARD enum sl_status sl_sound_create(struct sl_sound **out,
+                                            const struct sl_sound_params *params,
+                                            struct sl_error *err);
+/* A frame in any rate and layout, which may change from frame to frame. Does not take ownership.
+ * SL_EAGAIN: receive first. */
+SL_NODISCARD enum sl_status sl_sound_send(struct sl_sound *s, const struct sl_frame *frame,
+                                          struct sl_error *err);
+/* No more will come: the line ends at sample end (padded with silence or cut), or where the sound
+ * ends if end < 0. */
+SL_NODISCARD enum sl_status sl_sound_finish(struct sl_sound *s, int64_t end,
+                                            struct sl_error *err);
+/* Frames of exactly frame_samples, pts = absolute sample index. The last is padded with silence;
+ * its duration says how much of it is meant. SL_EAGAIN, SL_EOF. */
+SL_NODISCARD enum sl_status sl_sound_receive(struct sl_sound *s, struct sl_frame **out,
+                                             struct sl_error *err);
+/* Output samples known so far (sent, or silence already decided). */
+int64_t sl_sound_length(const struct sl_sound *s);
+void sl_sound_destroy(struct sl_sound **s);
+
+#endif

@@ -1,0 +1,1 @@
+extern int sl_placeholder_media; int sl_placeholder_media;

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The interface of every stage. Stages are static const vtables listed in one registry.c per
+ * folder, in order of preference. Objects are single-owner; a send consumes on SL_OK only. */
+#ifndef SL_MEDIA_STAGE_H
+#define SL_MEDIA_STAGE_H
+
+#include "base/window.h"
+#include "media/frame.h"
+#include "media/packet.h"
+
+#include <sluice/log.h>
+#include <sluice/media.h>
+
+/* ---- source: bytes ---------------------------------------------------------------------- */
+
+/* An opened input: what a window looks at. */
+struct sl_source {
+    struct sl_window_source bytes; /* name points into the source */
+    void (*destroy)(struct sl_source *s);
+};
+
+/* ---- demux: bytes to packets ------------------------------------------------------------- */
+
+struct sl_demux_params {
+    const struct sl_log *log;
+    /* Raw frames have no header; all three must be set for the "raw" demuxer. */
+    enum sl_pixel_format raw_format;
+    int32_t raw_width, raw_height;
+    struct sl_rational raw_rate;
+};
+
+struct sl_demuxer {
+    const struct sl_demuxer_ops *ops;
+    struct sl_track *tracks; /* owned; valid from open to destroy */
+    size_t track_count;
+    char format[32];         /* "mkv", "y4m", "mov" */
+    int64_t duration;        /* microseconds, -1: not known; for printing only */
+};
+
+struct sl_demuxer_ops {
+    const char *name;
+    /* 0: not ours; 100: certain. head holds the first bytes (4096, or all there are). */
+    int (*probe)(const uint8_t *head, size_t size);
+    /* The window must outlive the demuxer. Tracks are complete on return. */
+    enum sl_status (*open)(struct sl_demuxer **out, struct sl_window *w,
+                           const struct sl_demux_params *params, struct sl_error *err);
+    /* Packets in file order. SL_EOF at the end, SL_EAGAIN where a pushed window needs more. */
+    enum sl_status (*read)(struct sl_demuxer *d, struct sl_packet **out, struct sl_error *err);
+    /* Tells which tracks are wanted (bit n: track n); others may be skipped unread. May be NULL. */
+    void (*select)(struct sl_demuxer *d, uint64_t tracks);
+    void (*destroy)(struct sl_demuxer *d);
+};
+
+/* ---- decode: packets to frames ----------------------------------------------------------- */
+
+struct sl_decode_params {
+    const struct sl_log *log;
+    int threads; /* 0: as many as are useful */
+};
+
+struct sl_decoder {
+    const struct sl_decoder_ops *ops;
+};
+
+struct sl_decoder_ops {
+    const char *name;
+    int (*probe)(const struct sl_track *track); /* 0: no; higher is better */
+    enum sl_status (*open)(struct sl_decoder **out, const struct sl_track *track,
+                           const struct sl_decode_params *params, struct sl_error *err);
+    /* NULL packet: no more, give what is left. SL_EAGAIN: receive first. SL_EDATA: this packet is
+     * damaged and was consumed; decoding can go on with the next. */
+    enum sl_status (*send)(struct sl_decoder *d, struct sl_packet *packet, struct sl_error *err);
+    /* Frames in presentation order; pts in the track's timebase (best effort where the container
+     * has none). SL_EAGAIN: send first. SL_EOF: drained. Audio comes as SL_SAMPLE_F32P. */
+    enum sl_status (*receive)(struct sl_decoder *d, struct sl_frame **out, struct sl_error *err);
+    void (*destroy)(struct sl_decoder *d);
+};
+
+/* ---- encode: frames to packets ----------------------------------------------------------- */
+
+enum sl_rate_control {
+    SL_RATE_BITRATE, /* average bitrate, with maxrate and buffer where set */
+    SL_RATE_CRF,
+};
+
+struct sl_encode_params {
+    const struct sl_log *log;
+    struct sl_rational timebase; /* of the frames' pts and durations */
+    int threads;                 /* 0: the backend's choice */
+
+    /* video */
+    int32_t width, height;
+    struct sl_rational frame_rate; /* nominal, for rate control only; times come from pts */
+    struct sl_rational sample_aspect;
+    struct sl_colour colour;
+    const char *preset, *tune, *profile; /* NULL: default */
+    enum sl_rate_control rate;
+    int64_t bitrate, maxrate, buffer;    /* bit/s, bit/s, bits; 0: none */
+    struct sl_rational crf;
+
+    /* audio */
+    int32_t sample_rate, channels;
+    uint64_t channel_layout;
+};
+
+struct sl_encoder {
+    const struct sl_encoder_ops *ops;
+    /* What comes out: codec, config (avcC, AudioSpecificConfig), reorder, delay, colour, timebase.
+     * Complete from open on, before the first frame. */
+    struct sl_track track;
+};
+
+struct sl_encoder_ops {
+    const char *name; /* "x264", "aac" */
+    enum sl_media_kind kind;
+    enum sl_codec codec;
+    /* SL_OK, or SL_EUNSUPPORTED with the reason why it cannot serve here. May be NULL: always. */
+    enum sl_status (*probe)(struct sl_error *err);
+    enum sl_status (*open)(struct sl_encoder **out, const struct sl_encode_params *params,
+                           struct sl_error *err);
+    /* Frames with strictly rising pts. SL_FRAME_KEY forces an IDR. NULL: no more. Takes its own
+     * reference. SL_EAGAIN: receive first (nothing was consumed). */
+    enum sl_status (*send)(struct sl_encoder *e, struct sl_frame *frame, struct sl_error *err);
+    /* Packets in coded order. Video: Annex B payload, pts and duration those of the frame,
+     * SL_PACKET_KEY on IDR, SL_PACKET_CUT carried over from the frame; dts is left SL_NO_TIME where
+     * media/dts.h is to decide. SL_EAGAIN: send first. SL_EOF: drained. */
+    enum sl_status (*receive)(struct sl_encoder *e, struct sl_packet **out, struct sl_error *err);
+    void (*destroy)(struct sl_encoder *e);
+};
+
+/* ---- mux: packets to bytes --------------------------------------------------------------- */
+
+struct sl_mux_params {
+    const struct sl_log *log;
+};
+
+struct sl_muxer {
+    const struct sl_muxer_ops *ops;
+};
+
+struct sl_muxer_ops {
+    const char *name; /* "fmp4", "ts" */
+    /* Tracks are copied. tracks[i]->timebase is that of packets with track == i. */
+    enum sl_status (*open)(struct sl_muxer **out, const struct sl_track *const *tracks,
+                           size_t count, const struct sl_mux_params *params,
+                           struct sl_error *err);
+    /* Init segment; empty where the format has none. The same bytes whenever it is asked for. */
+    enum sl_status (*header)(struct sl_muxer *m, struct sl_chain *out, struct sl_error *err);
+    /* pts, dts and duration must be set, dts of each track without gap: the first of a fragment
+     * equals the end (dts + duration) of the one before. Video payloads are Annex B (from
+     * encoders) or length-prefixed, as the track's config says. Consumes on SL_OK. */
+    enum sl_status (*write)(struct sl_muxer *m, struct sl_packet *packet, struct sl_error *err);
+    /* Everything since the last flush as one fragment (fMP4: styp? moof mdat; TS: PAT PMT PES…).
+     * Appends to out; nothing written: appends nothing. */
+    enum sl_status (*flush)(struct sl_muxer *m, struct sl_chain *out, struct sl_error *err);
+    void (*destroy)(struct sl_muxer *m);
+};
+
+#endif

@@ -1,0 +1,1 @@
+extern int sl_placeholder_mux; int sl_placeholder_mux;

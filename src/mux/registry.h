@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SL_MUX_REGISTRY_H
+#define SL_MUX_REGISTRY_H
+
+#include "media/stage.h"
+
+extern const struct sl_muxer_ops sl_mux_fmp4; /* ISO/IEC 14496-12 fragments, CMAF tracks */
+extern const struct sl_muxer_ops sl_mux_ts;   /* ISO/IEC 13818-1, for HLS segments */
+
+const struct sl_muxer_ops *sl_mux_find(const char *name); /* NULL: not known */
+SL_NODISCARD enum sl_status sl_mux_open(struct sl_muxer **out, const struct sl_muxer_ops *ops,
+                                        const struct sl_track *const *tracks, size_t count,
+                                        const struct sl_mux_params *params, struct sl_error *err);
+void sl_mux_destroy(struct sl_muxer **m);
+
+#endif

@@ -1,0 +1,1 @@
+extern int sl_placeholder_package; int sl_placeholder_package;

@@ -1,0 +1,1 @@
+extern int sl_placeholder_pipeline; int sl_placeholder_pipeline;

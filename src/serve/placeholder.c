@@ -1,0 +1,1 @@
+extern int sl_placeholder_serve; int sl_placeholder_serve;

@@ -1,0 +1,1 @@
+extern int sl_placeholder_source; int sl_placeholder_source;
