@@ -1,1 +1,0 @@
-extern int sl_placeholder_media; int sl_placeholder_media;
