@@ -23,8 +23,9 @@ struct sl_buf {
 
 /* size bytes, not initialised, aligned and followed by zeroed padding. */
 SL_NODISCARD enum sl_status sl_buf_alloc(struct sl_buf **out, size_t size, struct sl_error *err);
-/* Somebody else's memory; release(opaque, data) is called when the last reference goes (at once,
- * never, if this fails: on failure the caller still owns data). */
+/* Somebody else's memory; release(opaque, data) is called when the last reference goes, and not at
+ * all if this fails (the caller still owns data then). release may be NULL. As after every buffer,
+ * SL_BUF_PADDING bytes after data + size must be readable where the buffer can reach a decoder. */
 SL_NODISCARD enum sl_status sl_buf_wrap(struct sl_buf **out, uint8_t *data, size_t size,
                                         void (*release)(void *opaque, uint8_t *data), void *opaque,
                                         struct sl_error *err);

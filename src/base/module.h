@@ -10,7 +10,7 @@
  * $SLUICE_MODULES, then "modules" beside the binary that holds this code, then the directory
  * chosen at configuration. The module stays open until the process ends; the result may be kept.
  * SL_EUNSUPPORTED with the reason where it cannot be had. Thread-safe. */
-SL_NODISCARD enum sl_status sl_module_symbol(const char *name, const char *symbol,
-                                             const void **out, struct sl_error *err);
+SL_NODISCARD enum sl_status sl_module_symbol(const char *name, const char *symbol, const void **out,
+                                             struct sl_error *err);
 
 #endif

@@ -16,6 +16,8 @@ struct sl_cancel {
 void sl_cancel_set(struct sl_cancel *c);
 bool sl_cancelled(const struct sl_cancel *c); /* NULL: false */
 
+/* Thread-safe, but for destroy, which is the owner's last call. Work must not wait for its own pool
+ * (sl_pool_wait, or sl_pool_submit into a full backlog). Workers take no signals. */
 struct sl_pool;
 SL_NODISCARD enum sl_status sl_pool_create(struct sl_pool **out, unsigned threads, size_t backlog,
                                            struct sl_error *err);
@@ -24,8 +26,8 @@ SL_NODISCARD enum sl_status sl_pool_create(struct sl_pool **out, unsigned thread
 SL_NODISCARD enum sl_status sl_pool_submit(struct sl_pool *p,
                                            void (*run)(void *arg, const struct sl_cancel *cancel),
                                            void (*drop)(void *arg), void *arg);
-void sl_pool_wait(struct sl_pool *p);   /* until everything submitted so far is done */
-void sl_pool_cancel(struct sl_pool *p); /* drops the backlog, sets the flag of running work */
+void sl_pool_wait(struct sl_pool *p);     /* until everything submitted so far is done */
+void sl_pool_cancel(struct sl_pool *p);   /* drops the backlog, sets the flag of running work */
 void sl_pool_destroy(struct sl_pool **p); /* waits for what runs; the backlog is still done */
 
 #endif

@@ -42,8 +42,7 @@ struct sl_file *sl_window_file(const struct sl_window *w); /* NULL, or a borrowe
  * *got < size only at the end of the source. Going back before what is still held is SL_EIO on a
  * sequential source. */
 SL_NODISCARD enum sl_status sl_window_view(struct sl_window *w, int64_t offset, size_t size,
-                                           const uint8_t **data, size_t *got,
-                                           struct sl_error *err);
+                                           const uint8_t **data, size_t *got, struct sl_error *err);
 /* Copies into dst, straight from the source where nothing is held: for payloads. Continues after
  * SL_EAGAIN: *got counts what is there so far and is both read and written. SL_EOF if the source
  * ends before size bytes (then *got says how many there were). */

@@ -1,1 +1,0 @@
-extern int sl_placeholder_base; int sl_placeholder_base;

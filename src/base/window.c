@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/window.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+/* Reading ahead: a demuxer that hops from block header to block header over payloads that nobody
+ * looks at must not drag the payloads in, so after a jump in a plain file (where a read costs a
+ * microsecond) the first read is small and grows while views follow each other. Other sources have
+ * latency to hide and get the largest step at once. */
+#define STEP_MIN ((size_t)4 << 10)
+#define STEP_MAX ((size_t)256 << 10)
+/* Reads up to this size go through what is held, larger ones straight to the caller's memory. */
+#define SMALL ((size_t)16 << 10)
+
+struct sl_window {
+    struct sl_window_source source;
+    char *name;
+    uint8_t *data;
+    size_t capacity;
+    size_t start; /* index in data of the first byte held */
+    size_t held;
+    int64_t base;     /* offset in the source of the first byte held */
+    int64_t released; /* bytes before this offset are of no more use (pushed, sequential) */
+    int64_t asked;    /* the same, if room is needed: where the last request began */
+    size_t step;
+    bool ended; /* base + held is the end */
+};
+
+static bool is_pushed(const struct sl_window *w)
+{
+    return !w->source.fill;
+}
+
+static int64_t held_end(const struct sl_window *w)
+{
+    return w->base + (int64_t)w->held;
+}
+
+enum sl_status sl_window_create(struct sl_window **out, const struct sl_window_source *source,
+                                struct sl_error *err)
+{
+    struct sl_window *w = sl_alloc_zero(sizeof(*w));
+
+    *out = NULL;
+    if (w)
+        w->name = sl_strdup(source->name ? source->name : "input");
+    if (!w || !w->name) {
+        sl_free(w);
+        return sl_fail_memory(err);
+    }
+    w->source = *source;
+    w->step = source->file ? STEP_MIN : STEP_MAX;
+    if (is_pushed(w))
+        w->source.seekable = false;
+    if (source->file)
+        sl_file_ref(source->file);
+    *out = w;
+    return SL_OK;
+}
+
+void sl_window_destroy(struct sl_window **window)
+{
+    struct sl_window *w;
+
+    if (!window || !*window)
+        return;
+    w = *window;
+    *window = NULL;
+    sl_file_unref(&w->source.file);
+    sl_free(w->data);
+    sl_free(w->name);
+    sl_free(w);
+}
+
+const char *sl_window_name(const struct sl_window *w)
+{
+    return w->name;
+}
+
+int64_t sl_window_size(const struct sl_window *w)
+{
+    if (w->source.size < 0 && w->ended)
+        return held_end(w);
+    return w->source.size;
+}
+
+bool sl_window_seekable(const struct sl_window *w)
+{
+    return w->source.seekable;
+}
+
+struct sl_file *sl_window_file(const struct sl_window *w)
+{
+    return w->source.file;
+}
+
+static void drop(struct sl_window *w, size_t n)
+{
+    w->start = n < w->held ? w->start + n : 0;
+    w->held -= n;
+    w->base += (int64_t)n;
+}
+
+static void drop_before(struct sl_window *w, int64_t offset)
+{
+    if (offset <= w->base)
+        return;
+    drop(w, offset < held_end(w) ? (size_t)(offset - w->base) : w->held);
+}
+
+/* Room for more bytes after what is held; at most SL_WINDOW_MAX + STEP_MAX in all. */
+static enum sl_status make_room(struct sl_window *w, size_t more, struct sl_error *err)
+{
+    size_t wanted, capacity;
+    uint8_t *data;
+
+    if (w->capacity - w->start - w->held >= more)
+        return SL_OK;
+    wanted = w->held + more; /* both bounded by the callers */
+    if (wanted <= w->capacity) {
+        memmove(w->data, w->data + w->start, w->held);
+        w->start = 0;
+        return SL_OK;
+    }
+    capacity = w->capacity * 2;
+    if (capacity > SL_WINDOW_MAX + STEP_MAX)
+        capacity = SL_WINDOW_MAX + STEP_MAX;
+    if (capacity < wanted)
+        capacity = wanted;
+    data = sl_alloc(capacity);
+    if (!data)
+        return sl_fail_memory(err);
+    if (w->held)
+        memcpy(data, w->data + w->start, w->held);
+    sl_free(w->data);
+    w->data = data;
+    w->capacity = capacity;
+    w->start = 0;
+    return SL_OK;
+}
+
+static enum sl_status fill(struct sl_window *w, int64_t offset, void *dst, size_t size, size_t *got,
+                           struct sl_error *err)
+{
+    enum sl_status status;
+
+    *got = 0;
+    status = w->source.fill(w->source.opaque, offset, dst, size, got, err);
+    if (status == SL_OK && *got > size)
+        return sl_fail(err, SL_EIO, w->name, "%zu bytes came where %zu were asked for", *got, size);
+    return status;
+}
+
+/* Reads once, behind what is held, size bytes or less. */
+static enum sl_status fetch(struct sl_window *w, size_t size, struct sl_error *err)
+{
+    enum sl_status status = make_room(w, size, err);
+    size_t got;
+
+    if (status != SL_OK)
+        return status;
+    status = fill(w, held_end(w), w->data + w->start + w->held, size, &got, err);
+    if (status != SL_OK)
+        return status;
+    w->held += got;
+    w->ended = got == 0;
+    return SL_OK;
+}
+
+/* What a window is asked for, against what it can still give. */
+static enum sl_status check_request(struct sl_window *w, int64_t offset, struct sl_error *err)
+{
+    if (offset < 0)
+        return sl_fail(err, SL_EINVAL, w->name, "a negative offset was asked for");
+    if (offset < w->base && !w->source.seekable)
+        return sl_fail_at(err, SL_EIO, w->name, offset,
+                          "cannot go back here: the input is not seekable and only bytes from "
+                          "%" PRId64 " on are held",
+                          w->base);
+    w->asked = offset;
+    return SL_OK;
+}
+
+/* A source that may jump: makes base <= offset <= held_end. */
+static void jump(struct sl_window *w, int64_t offset)
+{
+    if (offset >= w->base && offset <= held_end(w)) {
+        if (w->step < STEP_MAX)
+            w->step *= 4;
+        return;
+    }
+    w->start = 0;
+    w->held = 0;
+    w->base = offset;
+    w->ended = false;
+    w->step = w->source.file ? STEP_MIN : STEP_MAX;
+}
+
+/* A source that may not: reads and forgets until held_end >= offset or the end. */
+static enum sl_status skip_to(struct sl_window *w, int64_t offset, struct sl_error *err)
+{
+    while (held_end(w) < offset && !w->ended) {
+        int64_t left = offset - held_end(w);
+        enum sl_status status;
+
+        drop_before(w, held_end(w));
+        status = fetch(w, left < (int64_t)STEP_MAX ? (size_t)left : STEP_MAX, err);
+        if (status != SL_OK)
+            return status;
+    }
+    return SL_OK;
+}
+
+/* Holds [offset, offset + size) or up to the end. */
+static enum sl_status hold(struct sl_window *w, int64_t offset, size_t size, struct sl_error *err)
+{
+    enum sl_status status;
+
+    if (offset >= w->base && offset <= held_end(w) && (uint64_t)(held_end(w) - offset) >= size)
+        return SL_OK;
+    if (is_pushed(w)) {
+        if (w->ended)
+            return SL_OK;
+        return SL_EAGAIN;
+    }
+    if (w->source.seekable) {
+        jump(w, offset);
+    } else {
+        status = skip_to(w, offset, err);
+        if (status != SL_OK)
+            return status;
+        drop_before(w, w->released);
+    }
+    while (!w->ended || w->source.seekable) {
+        int64_t end = held_end(w);
+        size_t missing, want;
+
+        if (end < offset) /* ended while skipping */
+            break;
+        missing = (size_t)(end - offset) < size ? size - (size_t)(end - offset) : 0;
+        if (missing == 0)
+            break;
+        want = missing < w->step ? w->step : missing;
+        /* What lies before offset stays while there is room, for those who look back. */
+        if (w->held + want > (w->source.seekable ? STEP_MAX * 2 : SL_WINDOW_MAX))
+            drop_before(w, offset);
+        status = fetch(w, want, err);
+        if (status != SL_OK)
+            return status;
+        if (w->ended)
+            break;
+    }
+    return SL_OK;
+}
+
+enum sl_status sl_window_view(struct sl_window *w, int64_t offset, size_t size,
+                              const uint8_t **data, size_t *got, struct sl_error *err)
+{
+    enum sl_status status = check_request(w, offset, err);
+    int64_t end;
+
+    *data = NULL;
+    *got = 0;
+    if (status != SL_OK)
+        return status;
+    if (size > SL_WINDOW_MAX)
+        return sl_fail_at(err, SL_ENOMEM, w->name, offset,
+                          "%zu bytes would have to be held at once (at most %u)", size,
+                          SL_WINDOW_MAX);
+    status = hold(w, offset, size, err);
+    if (status != SL_OK)
+        return status;
+    end = held_end(w);
+    if (offset < end)
+        *got = (uint64_t)(end - offset) < size ? (size_t)(end - offset) : size;
+    *data = *got > 0 ? w->data + w->start + (size_t)(offset - w->base) : (const uint8_t *)"";
+    return SL_OK;
+}
+
+/* Copies what is held at offset. */
+static size_t copy_held(const struct sl_window *w, int64_t offset, void *dst, size_t size)
+{
+    size_t n;
+
+    if (offset < w->base || offset >= held_end(w))
+        return 0;
+    n = (size_t)(held_end(w) - offset);
+    if (n > size)
+        n = size;
+    memcpy(dst, w->data + w->start + (size_t)(offset - w->base), n);
+    return n;
+}
+
+static enum sl_status read_small(struct sl_window *w, int64_t offset, void *dst, size_t size,
+                                 size_t *got, struct sl_error *err)
+{
+    enum sl_status status = hold(w, offset, size, err);
+
+    /* SL_EAGAIN: the part that is there is taken, so that its place gets free. */
+    if (status != SL_OK && status != SL_EAGAIN)
+        return status;
+    *got += copy_held(w, offset, dst, size);
+    w->asked = offset + (int64_t)*got;
+    return status;
+}
+
+/* Nothing of [offset, …) is held. */
+static enum sl_status read_direct(struct sl_window *w, int64_t offset, uint8_t *dst, size_t size,
+                                  size_t *got, struct sl_error *err)
+{
+    enum sl_status status;
+    size_t n;
+
+    if (!w->source.seekable) {
+        status = skip_to(w, offset, err);
+        if (status != SL_OK)
+            return status;
+        if (w->ended)
+            return SL_OK;
+        drop_before(w, held_end(w));
+    }
+    while (size > 0) {
+        status = fill(w, offset, dst, size, &n, err);
+        if (status != SL_OK)
+            return status;
+        if (!w->source.seekable) {
+            w->base += (int64_t)n;
+            w->ended = n == 0;
+        }
+        if (n == 0)
+            break;
+        *got += n;
+        dst += n;
+        offset += (int64_t)n;
+        size -= n;
+    }
+    return SL_OK;
+}
+
+enum sl_status sl_window_read(struct sl_window *w, int64_t offset, void *dst, size_t size,
+                              size_t *got, struct sl_error *err)
+{
+    uint8_t *to = (uint8_t *)dst + *got;
+    int64_t at = offset + (int64_t)*got;
+    size_t left = size - *got, part = 0;
+    enum sl_status status = check_request(w, at, err);
+
+    if (status != SL_OK)
+        return status;
+    if (is_pushed(w) || left <= SMALL) {
+        status = read_small(w, at, to, left, &part, err);
+    } else {
+        part = copy_held(w, at, to, left);
+        if (part < left)
+            status = read_direct(w, at + (int64_t)part, to + part, left - part, &part, err);
+    }
+    *got += part;
+    if (status == SL_OK && *got < size)
+        return SL_EOF;
+    return status;
+}
+
+enum sl_status sl_window_push(struct sl_window *w, const void *data, size_t size,
+                              struct sl_error *err)
+{
+    const uint8_t *from = data;
+    int64_t end = held_end(w), skip;
+    enum sl_status status;
+
+    if (!is_pushed(w) || w->ended)
+        return sl_fail(err, SL_EINVAL, w->name, "bytes were pushed into a window that takes none");
+    /* Bytes that were released before they came. */
+    skip = w->released - end;
+    if (skip > 0) {
+        size_t n = (uint64_t)skip < size ? (size_t)skip : size;
+
+        drop_before(w, end);
+        w->base += (int64_t)n;
+        from += n;
+        size -= n;
+    }
+    if (size == 0)
+        return SL_OK;
+    if (size > SL_WINDOW_MAX - w->held)
+        drop_before(w, w->asked);
+    if (size > SL_WINDOW_MAX - w->held)
+        return sl_fail(err, SL_ENOMEM, w->name,
+                       "%zu bytes are held and %zu more came (at most %u are held)", w->held, size,
+                       SL_WINDOW_MAX);
+    status = make_room(w, size, err);
+    if (status != SL_OK)
+        return status;
+    memcpy(w->data + w->start + w->held, from, size);
+    w->held += size;
+    return SL_OK;
+}
+
+void sl_window_end(struct sl_window *w)
+{
+    if (is_pushed(w))
+        w->ended = true;
+}
+
+void sl_window_release(struct sl_window *w, int64_t offset)
+{
+    if (w->source.seekable || offset <= w->released)
+        return;
+    w->released = offset;
+    drop_before(w, offset);
+}
