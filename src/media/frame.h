@@ -3,12 +3,12 @@
 #ifndef SL_MEDIA_FRAME_H
 #define SL_MEDIA_FRAME_H
 
+#include <sluice/media.h>
+
 #include "base/buf.h"
 #include "media/pixel.h"
 
-#include <sluice/media.h>
-
-#define SL_FRAME_PLANES 8  /* more audio channels than this are folded by the decoder */
+#define SL_FRAME_PLANES 8 /* more audio channels than this are folded by the decoder */
 
 enum {
     SL_FRAME_KEY = 1u << 0, /* to an encoder: code this one as IDR; a segment starts here */
@@ -35,7 +35,7 @@ struct sl_frame {
     uint64_t channel_layout;
 
     uint8_t *plane[SL_FRAME_PLANES];
-    ptrdiff_t stride[SL_FRAME_PLANES]; /* bytes; video only; may be negative */
+    ptrdiff_t stride[SL_FRAME_PLANES];   /* bytes; video only; may be negative */
     struct sl_buf *buf[SL_FRAME_PLANES]; /* what keeps the planes alive; NULLs allowed */
 };
 

@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* H.264 parameter sets: parsing, writing, avcC. ITU-T H.264 7.3.2.1, Annex E; ISO/IEC 14496-15 5.3. */
+/* H.264 parameter sets: parsing, writing, avcC.
+ * ITU-T H.264 7.3.2.1, Annex E; ISO/IEC 14496-15 5.3. */
 #ifndef SL_MEDIA_H264_H
 #define SL_MEDIA_H264_H
 
-#include "media/nal.h"
-
 #include <sluice/media.h>
 
-enum { /* nal_unit_type, table 7-1 */
+#include "media/nal.h"
+
+/* nal_unit_type, table 7-1 */
+enum {
     SL_H264_SLICE = 1,
-    SL_H264_IDR   = 5,
-    SL_H264_SEI   = 6,
-    SL_H264_SPS   = 7,
-    SL_H264_PPS   = 8,
-    SL_H264_AUD   = 9,
+    SL_H264_IDR = 5,
+    SL_H264_SEI = 6,
+    SL_H264_SPS = 7,
+    SL_H264_PPS = 8,
+    SL_H264_AUD = 9,
 };
 
+/* As parsed: members that are not coded for want of a flag hold what the standard infers, so that
+ * two equal SPS are equal structs. Who changes one keeps its flags true (video_signal_present for
+ * colour.range, colour_description_present for the rest of colour, and so on). */
 struct sl_h264_sps {
     uint8_t profile_idc, constraints, level_idc, id;
     uint8_t chroma_format_idc;
@@ -36,7 +41,7 @@ struct sl_h264_sps {
     uint32_t width_mbs, height_map_units;
     bool frame_mbs_only, mb_adaptive_frame_field, direct_8x8_inference;
     uint32_t crop_left, crop_right, crop_top, crop_bottom; /* crop units */
-    int32_t width, height; /* luma samples after cropping */
+    int32_t width, height;                                 /* luma samples after cropping */
 
     bool vui_present;
     struct sl_rational sample_aspect; /* 0/1: not stated */
@@ -97,8 +102,8 @@ struct sl_nal_config {
 SL_NODISCARD enum sl_status sl_avcc_parse(const uint8_t *data, size_t size,
                                           struct sl_nal_config *out, struct sl_error *err);
 
-/* Fills width, height, sample_aspect, colour, profile, level, reorder, bit depth of a track from
- * its avcC; what the SPS does not state stays as it was. */
+/* Fills width, height, sample_aspect, colour, profile, level, reorder, bit depth and pixel format
+ * of a track from its avcC; what the SPS does not state stays as it was. */
 SL_NODISCARD enum sl_status sl_h264_describe(struct sl_track *track, struct sl_error *err);
 
 /* True where the access unit (Annex B if prefix == 0) holds an IDR slice. */

@@ -20,9 +20,12 @@ struct sl_nal_walker {
     size_t pos;
 };
 bool sl_nal_next_annexb(struct sl_nal_walker *w, struct sl_nal *nal);
+/* Where the first unit at or after pos begins (the byte after its start code); size: there is
+ * none. For those who only look at headers: the unit's end is not searched for. */
+size_t sl_nal_find_annexb(const uint8_t *data, size_t size, size_t pos);
 
 /* Walks length-prefixed units (prefix of 1, 2 or 4 bytes). SL_EOF at the end; SL_EDATA for a
- * length that runs past it. */
+ * length that runs past it. Units of no bytes are passed over. */
 SL_NODISCARD enum sl_status sl_nal_next_length(struct sl_nal_walker *w, unsigned prefix,
                                                struct sl_nal *nal, struct sl_error *err);
 
@@ -32,7 +35,8 @@ SL_NODISCARD enum sl_status sl_nal_length_to_annexb(const uint8_t *data, size_t 
                                                     unsigned prefix, struct sl_writer *out,
                                                     struct sl_error *err);
 
-/* Emulation prevention (7.4.1.1): payload with escapes to RBSP, and back. */
+/* Emulation prevention (7.4.1.1): payload with escapes to RBSP, and back. unescape(escape(x)) == x
+ * for every x. */
 void sl_nal_unescape(const uint8_t *data, size_t size, struct sl_writer *out);
 void sl_nal_escape(const uint8_t *rbsp, size_t size, struct sl_writer *out);
 

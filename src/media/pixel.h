@@ -37,13 +37,14 @@ enum sl_pixel_format {
 };
 
 struct sl_pixel_info {
-    const char *name;     /* "yuv420p": FFmpeg's names */
-    uint8_t planes;       /* 1 to 3 */
-    uint8_t depth;        /* bits of a sample that count */
-    uint8_t sample_bytes; /* 1 or 2 */
-    uint8_t shift;        /* left shift of the value inside the word (P010: 6) */
+    const char *name;           /* "yuv420p": FFmpeg's names */
+    uint8_t planes;             /* 1 to 3 */
+    uint8_t depth;              /* bits of a sample that count */
+    uint8_t sample_bytes;       /* 1 or 2 */
+    uint8_t shift;              /* left shift of the value inside the word (P010: 6) */
     uint8_t chroma_w, chroma_h; /* log2 of chroma subsampling */
-    uint8_t interleave[3];      /* samples per pixel (or chroma site) in each plane: RGB24 {3} NV12 {1, 2} */
+    uint8_t
+        interleave[3]; /* samples per pixel (or chroma site) in each plane: RGB24 {3} NV12 {1, 2} */
     bool rgb;
 };
 

@@ -4,12 +4,12 @@
 #ifndef SL_MEDIA_STAGE_H
 #define SL_MEDIA_STAGE_H
 
+#include <sluice/log.h>
+#include <sluice/media.h>
+
 #include "base/window.h"
 #include "media/frame.h"
 #include "media/packet.h"
-
-#include <sluice/log.h>
-#include <sluice/media.h>
 
 /* ---- source: bytes ---------------------------------------------------------------------- */
 
@@ -33,8 +33,8 @@ struct sl_demuxer {
     const struct sl_demuxer_ops *ops;
     struct sl_track *tracks; /* owned; valid from open to destroy */
     size_t track_count;
-    char format[32];         /* "mkv", "y4m", "mov" */
-    int64_t duration;        /* microseconds, -1: not known; for printing only */
+    char format[32];  /* "mkv", "y4m", "mov" */
+    int64_t duration; /* microseconds, -1: not known; for printing only */
 };
 
 struct sl_demuxer_ops {
@@ -67,8 +67,9 @@ struct sl_decoder_ops {
     int (*probe)(const struct sl_track *track); /* 0: no; higher is better */
     enum sl_status (*open)(struct sl_decoder **out, const struct sl_track *track,
                            const struct sl_decode_params *params, struct sl_error *err);
-    /* NULL packet: no more, give what is left. SL_EAGAIN: receive first. SL_EDATA: this packet is
-     * damaged and was consumed; decoding can go on with the next. */
+    /* NULL packet: no more, give what is left. Takes its own reference: the caller keeps his.
+     * SL_EAGAIN: receive first (nothing was consumed). SL_EDATA: this packet is damaged and was
+     * consumed; decoding can go on with the next. */
     enum sl_status (*send)(struct sl_decoder *d, struct sl_packet *packet, struct sl_error *err);
     /* Frames in presentation order; pts in the track's timebase (best effort where the container
      * has none). SL_EAGAIN: send first. SL_EOF: drained. Audio comes as SL_SAMPLE_F32P. */
@@ -95,7 +96,7 @@ struct sl_encode_params {
     struct sl_colour colour;
     const char *preset, *tune, *profile; /* NULL: default */
     enum sl_rate_control rate;
-    int64_t bitrate, maxrate, buffer;    /* bit/s, bit/s, bits; 0: none */
+    int64_t bitrate, maxrate, buffer; /* bit/s, bit/s, bits; 0: none */
     struct sl_rational crf;
 
     /* audio */
@@ -142,8 +143,7 @@ struct sl_muxer_ops {
     const char *name; /* "fmp4", "ts" */
     /* Tracks are copied. tracks[i]->timebase is that of packets with track == i. */
     enum sl_status (*open)(struct sl_muxer **out, const struct sl_track *const *tracks,
-                           size_t count, const struct sl_mux_params *params,
-                           struct sl_error *err);
+                           size_t count, const struct sl_mux_params *params, struct sl_error *err);
     /* Init segment; empty where the format has none. The same bytes whenever it is asked for. */
     enum sl_status (*header)(struct sl_muxer *m, struct sl_chain *out, struct sl_error *err);
     /* pts, dts and duration must be set, dts of each track without gap: the first of a fragment
