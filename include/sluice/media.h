@@ -95,6 +95,9 @@ struct sl_track {
     /** Outputs: the first packet's dts is -decode_delay ticks (reorder delay, encoder priming) so
      * that presentation starts at 0; fMP4 hides it with an edit list. */
     int64_t decode_delay;
+    /** The container's own four-character code, first byte lowest; 0: none. Some codecs (raw
+     * video, PCM and ADPCM in AVI and MOV) cannot be told apart without it. */
+    uint32_t codec_tag;
 
     /* video */
     int32_t width, height;        /**< coded picture after cropping, luma samples */
@@ -115,6 +118,7 @@ struct sl_track {
     int32_t channels;
     uint64_t channel_layout;      /**< WAVEFORMATEXTENSIBLE mask; 0: not stated */
     int32_t delay;                /**< samples of priming at the start that are not to be heard */
+    int32_t block_align;          /**< bytes of one block of sound (ADPCM, WMA); 0: not stated */
 };
 
 /** "h264", "eac3", … Static storage; "unknown" for what is out of range. */

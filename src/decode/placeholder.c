@@ -1,1 +1,0 @@
-extern int sl_placeholder_decode; int sl_placeholder_decode;

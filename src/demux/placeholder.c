@@ -1,1 +1,0 @@
-extern int sl_placeholder_demux; int sl_placeholder_demux;

@@ -1,1 +1,0 @@
-extern int sl_placeholder_source; int sl_placeholder_source;
