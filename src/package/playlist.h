@@ -3,9 +3,9 @@
 #ifndef SL_PACKAGE_PLAYLIST_H
 #define SL_PACKAGE_PLAYLIST_H
 
-#include "base/bytes.h"
-
 #include <sluice/media.h>
+
+#include "base/bytes.h"
 
 #define SL_SEGMENTS_MAX (1u << 22) /* of one playlist */
 
@@ -18,18 +18,26 @@ struct sl_segment {
 /* One rendition's list of segments. */
 struct sl_playlist {
     struct sl_rational timebase;
-    int64_t target;        /* seconds: EXT-X-TARGETDURATION, fixed */
-    const char *init_uri;  /* EXT-X-MAP; NULL: none */
-    const char *extension; /* "m4s", "ts" */
-    bool independent;      /* EXT-X-INDEPENDENT-SEGMENTS */
-    bool ended;            /* EXT-X-ENDLIST */
+    int64_t target;              /* seconds: EXT-X-TARGETDURATION, fixed */
+    const char *init_uri;        /* EXT-X-MAP; NULL: none */
+    const char *extension;       /* "m4s", "ts" */
+    bool independent;            /* EXT-X-INDEPENDENT-SEGMENTS */
+    bool ended;                  /* EXT-X-ENDLIST */
     struct sl_segment *segments; /* owned */
     size_t count, capacity;
+
+    /* kept by sl_playlist_add */
+    int64_t total_duration, total_bytes;
+    int64_t peak_duration, peak_bytes; /* of the densest run so far; 0: none qualifies */
 };
 
 void sl_playlist_init(struct sl_playlist *p);
 void sl_playlist_clear(struct sl_playlist *p);
-/* Refuses (SL_EINVAL) a segment that rounds to more than the target duration. */
+/* SL_EINVAL where a segment of this duration cannot come next: it is not positive, or its EXTINF
+ * rounds to more than the target duration. Changes nothing. */
+SL_NODISCARD enum sl_status sl_playlist_check(const struct sl_playlist *p, int64_t duration,
+                                              struct sl_error *err);
+/* Refuses what sl_playlist_check refuses. */
 SL_NODISCARD enum sl_status sl_playlist_add(struct sl_playlist *p, int64_t duration, int64_t bytes,
                                             struct sl_error *err);
 /* "000/000012.m4s": relative to the playlist; at most 500 segments a directory. */
@@ -38,13 +46,14 @@ void sl_playlist_segment_uri(const struct sl_playlist *p, uint32_t number, char 
 SL_NODISCARD enum sl_status sl_playlist_render(const struct sl_playlist *p, struct sl_writer *out,
                                                struct sl_error *err);
 /* Bits per second, rounded up: the largest rate of any run of segments that lasts 0.5 to 1.5
- * target durations (RFC 8216bis 4.4.6.2, BANDWIDTH), and the overall rate. */
+ * target durations (RFC 8216bis 4.4.6.2, BANDWIDTH), and the overall rate. The peak is never below
+ * the average; 0 where there are no segments. Both take constant time. */
 int64_t sl_playlist_peak(const struct sl_playlist *p);
 int64_t sl_playlist_average(const struct sl_playlist *p);
 
 struct sl_variant {
     const char *uri;
-    const char *name;
+    const char *name;   /* STABLE-VARIANT-ID where its characters allow; may be NULL */
     const char *codecs; /* of video and audio together */
     int64_t bandwidth, average_bandwidth;
     int32_t width, height;         /* as displayed with the sample aspect applied */
@@ -53,12 +62,14 @@ struct sl_variant {
 };
 
 struct sl_rendition_entry {
-    const char *group, *name, *language, *uri;
-    int32_t channels;
+    const char *group, *name, *language, *uri; /* language: BCP 47 or ISO 639-2, may be NULL */
+    int32_t channels;                          /* 0: left out */
     bool is_default;
 };
 
-/* A multivariant playlist. */
+/* A multivariant playlist of renditions whose segments are all independent. SL_EINVAL for what
+ * cannot be said in one: quotes or line ends in a string (in a name they are replaced), a group
+ * that does not exist, two renditions of one name or two defaults in a group. */
 SL_NODISCARD enum sl_status sl_master_render(const struct sl_variant *variants, size_t count,
                                              const struct sl_rendition_entry *audio,
                                              size_t audio_count, struct sl_writer *out,

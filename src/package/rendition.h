@@ -11,10 +11,10 @@
 #define SL_RENDITION_PENDING_MAX (512u << 20) /* bytes of packets that wait for their segment */
 
 struct sl_rendition_params {
-    const char *directory;             /* created; old playlists in it are removed first */
+    const char *directory; /* created; old playlists in it are removed first */
     const struct sl_muxer_ops *muxer;
-    const struct sl_track *tracks[2];  /* [0] cuts the segments; [1]: muxed in, or NULL */
-    int64_t target;                    /* seconds */
+    const struct sl_track *tracks[2]; /* [0] cuts the segments; [1]: muxed in, or NULL */
+    int64_t target;                   /* seconds */
     const struct sl_log *log;
 };
 

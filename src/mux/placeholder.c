@@ -1,1 +1,0 @@
-extern int sl_placeholder_mux; int sl_placeholder_mux;

@@ -1,1 +1,0 @@
-extern int sl_placeholder_package; int sl_placeholder_package;

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Media playlists: RFC 8216bis 4.4.1 to 4.4.4. */
+#include "package/playlist.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/rational.h"
+#include "package/text.h"
+
+#define SEGMENTS_PER_DIRECTORY 500
+#define MICROSECONDS           1000000
+/* So that twice and three times these fit. */
+#define TOTAL_MAX (INT64_MAX / 16)
+
+void sl_playlist_init(struct sl_playlist *p)
+{
+    memset(p, 0, sizeof *p);
+    p->timebase = sl_rational(0, 1);
+}
+
+void sl_playlist_clear(struct sl_playlist *p)
+{
+    sl_free(p->segments);
+    sl_playlist_init(p);
+}
+
+/* What the run of length ticks from the start comes to, as printed. */
+static int64_t microseconds(const struct sl_playlist *p, int64_t ticks)
+{
+    return sl_rescale(ticks, p->timebase, sl_rational(1, MICROSECONDS), SL_ROUND_NEAREST);
+}
+
+enum sl_status sl_playlist_check(const struct sl_playlist *p, int64_t duration,
+                                 struct sl_error *err)
+{
+    int64_t printed;
+    if (!sl_rational_valid(p->timebase) || p->target < 1)
+        return sl_fail(err, SL_EINVAL, "playlist",
+                       "timebase %" PRId64 "/%" PRId64 " and target duration %" PRId64
+                       " s, expected positive numbers",
+                       p->timebase.num, p->timebase.den, p->target);
+    if (duration <= 0 || duration > TOTAL_MAX - p->total_duration)
+        return sl_fail(err, SL_EINVAL, "playlist",
+                       "segment %zu lasts %" PRId64 " ticks, expected 1 or more", p->count,
+                       duration);
+    printed = microseconds(p, p->total_duration + duration) - microseconds(p, p->total_duration);
+    /* 4.4.3.1: EXTINF, rounded to the nearest integer, must not exceed the target. */
+    if ((printed + MICROSECONDS / 2) / MICROSECONDS > p->target)
+        return sl_fail(err, SL_EINVAL, "playlist",
+                       "segment %zu lasts %" PRId64 ".%06" PRId64
+                       " s, which rounds to more than the target duration of %" PRId64 " s",
+                       p->count, printed / MICROSECONDS, printed % MICROSECONDS, p->target);
+    return SL_OK;
+}
+
+/* Looks at the runs that end with the newest segment: one or two where segments are about as long
+ * as the target, and never further back than 1.5 targets. */
+static void update_peak(struct sl_playlist *p)
+{
+    const struct sl_rational second = {1, 1};
+    int64_t duration = 0, bytes = 0;
+    for (size_t i = p->count; i-- > 0;) {
+        duration += p->segments[i].duration;
+        bytes += p->segments[i].bytes;
+        if (sl_time_compare(2 * duration, p->timebase, 3 * p->target, second) > 0)
+            break;
+        if (sl_time_compare(2 * duration, p->timebase, p->target, second) < 0)
+            continue;
+        if (p->peak_duration == 0 ||
+            sl_rational_compare(sl_rational(bytes, duration),
+                                sl_rational(p->peak_bytes, p->peak_duration)) > 0) {
+            p->peak_duration = duration;
+            p->peak_bytes = bytes;
+        }
+    }
+}
+
+enum sl_status sl_playlist_add(struct sl_playlist *p, int64_t duration, int64_t bytes,
+                               struct sl_error *err)
+{
+    enum sl_status status = sl_playlist_check(p, duration, err);
+    if (status)
+        return status;
+    if (bytes < 0 || bytes > TOTAL_MAX - p->total_bytes)
+        return sl_fail(err, SL_EINVAL, "playlist", "segment %zu has %" PRId64 " bytes", p->count,
+                       bytes);
+    if (sl_grow(&p->segments, &p->capacity, p->count, sizeof *p->segments, SL_SEGMENTS_MAX))
+        return sl_fail(err, SL_ENOMEM, "playlist", "no room for segment %zu (at most %u)", p->count,
+                       SL_SEGMENTS_MAX);
+    p->segments[p->count] = (struct sl_segment){duration, bytes, (uint32_t)p->count};
+    p->count++;
+    p->total_duration += duration;
+    p->total_bytes += bytes;
+    update_peak(p);
+    return SL_OK;
+}
+
+void sl_playlist_segment_uri(const struct sl_playlist *p, uint32_t number, char out[64])
+{
+    (void)snprintf(out, 64, "%03" PRIu32 "/%06" PRIu32 ".%.16s", number / SEGMENTS_PER_DIRECTORY,
+                   number, p->extension);
+}
+
+enum sl_status sl_playlist_render(const struct sl_playlist *p, struct sl_writer *out,
+                                  struct sl_error *err)
+{
+    int64_t ticks = 0, start = 0;
+    if (p->init_uri && !sl_text_quotable(p->init_uri))
+        return sl_fail(err, SL_EINVAL, "playlist", "init URI with a quote or a line end");
+    if (!p->extension || !sl_text_quotable(p->extension))
+        return sl_fail(err, SL_EINVAL, "playlist", "segments without a usable extension");
+    /* 7: EXT-X-MAP in an ordinary playlist needs 6, and 7 is what fMP4 is declared with. 3:
+     * fractional EXTINF, the most that plain TS needs. EXT-X-INDEPENDENT-SEGMENTS is in no list of
+     * section 8: clients that do not know a tag pass over it. */
+    sl_write_text(out, "#EXTM3U\n");
+    sl_write_format(out, "#EXT-X-VERSION:%d\n", p->init_uri ? 7 : 3);
+    sl_write_format(out, "#EXT-X-TARGETDURATION:%" PRId64 "\n", p->target);
+    sl_write_text(out, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n");
+    if (p->independent)
+        sl_write_text(out, "#EXT-X-INDEPENDENT-SEGMENTS\n");
+    if (p->init_uri)
+        sl_write_format(out, "#EXT-X-MAP:URI=\"%s\"\n", p->init_uri);
+    for (size_t i = 0; i < p->count; i++) {
+        char uri[64];
+        int64_t end, printed;
+        ticks += p->segments[i].duration;
+        end = microseconds(p, ticks);
+        printed = end - start;
+        start = end;
+        sl_playlist_segment_uri(p, p->segments[i].number, uri);
+        sl_write_format(out, "#EXTINF:%" PRId64 ".%06" PRId64 ",\n%s\n", printed / MICROSECONDS,
+                        printed % MICROSECONDS, uri);
+    }
+    if (p->ended)
+        sl_write_text(out, "#EXT-X-ENDLIST\n");
+    return sl_writer_finish(out, err);
+}
+
+/* bytes * 8 / (ticks * timebase), rounded up. */
+static int64_t rate(const struct sl_playlist *p, int64_t bytes, int64_t ticks)
+{
+    if (ticks <= 0)
+        return 0;
+    return sl_rescale(8 * bytes, sl_rational(p->timebase.den, p->timebase.num),
+                      sl_rational(ticks, 1), SL_ROUND_UP);
+}
+
+int64_t sl_playlist_average(const struct sl_playlist *p)
+{
+    return rate(p, p->total_bytes, p->total_duration);
+}
+
+int64_t sl_playlist_peak(const struct sl_playlist *p)
+{
+    int64_t peak = rate(p, p->peak_bytes, p->peak_duration), average = sl_playlist_average(p);
+    return peak > average ? peak : average;
+}
