@@ -1,1 +1,0 @@
-extern int sl_placeholder_serve; int sl_placeholder_serve;

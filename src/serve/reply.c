@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "serve/reply.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "serve/date.h"
+
+static const struct {
+    int status;
+    const char *phrase;
+} phrases[] = {
+    {200, "OK"},
+    {204, "No Content"},
+    {206, "Partial Content"},
+    {304, "Not Modified"},
+    {400, "Bad Request"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {412, "Precondition Failed"},
+    {414, "URI Too Long"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {503, "Service Unavailable"},
+    {505, "HTTP Version Not Supported"},
+};
+
+void sl_reply_init(struct sl_reply *reply)
+{
+    memset(reply, 0, sizeof *reply);
+    reply->fd = -1;
+    reply->validators.modified = -1;
+}
+
+void sl_reply_clear(struct sl_reply *reply)
+{
+    sl_free(reply->owned);
+    if (reply->fd >= 0)
+        (void)close(reply->fd);
+    sl_reply_init(reply);
+}
+
+const char *sl_reply_phrase(int status)
+{
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
+        if (phrases[i].status == status)
+            return phrases[i].phrase;
+    return "Error";
+}
+
+void sl_reply_fail(struct sl_reply *reply, const struct sl_request *r, int status,
+                   const char *detail)
+{
+    bool no_body = r->method == SL_METHOD_HEAD && r->method_text.size > 0;
+    char *text = sl_format("%d %s%s%s\n", status, sl_reply_phrase(status), detail ? ": " : "",
+                           detail ? detail : "");
+
+    sl_reply_clear(reply);
+    reply->status = status;
+    reply->no_body = no_body;
+    /* Whatever is missing now may be there in a moment: live playlists name it soon. */
+    reply->cache = "no-store";
+    if (text) {
+        reply->type = "text/plain; charset=utf-8";
+        reply->count = reply->size = (int64_t)strlen(text);
+        reply->owned = (uint8_t *)text;
+    }
+}
+
+static void write_cors(const struct sl_reply *reply, struct sl_writer *out)
+{
+    sl_write_text(out, "Access-Control-Allow-Origin: *\r\n");
+    if (reply->options)
+        sl_write_text(out, "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
+                           "Access-Control-Allow-Headers: Range, If-Match, If-None-Match, "
+                           "If-Modified-Since, If-Unmodified-Since, If-Range, Cache-Control\r\n"
+                           "Access-Control-Max-Age: 86400\r\n");
+    else
+        sl_write_text(out, "Access-Control-Expose-Headers: Accept-Ranges, Content-Length, "
+                           "Content-Range, Date, ETag, Last-Modified\r\n");
+}
+
+/* What the page needs and nothing from elsewhere: hls.js runs its worker from a blob, and media
+ * sources are blobs, too. */
+static const char page_policy[] =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'\r\n"
+    "Referrer-Policy: no-referrer\r\n";
+
+void sl_reply_head(const struct sl_reply *reply, const struct sl_request *r, bool close,
+                   int64_t now, struct sl_writer *out)
+{
+    char date[SL_DATE_SIZE];
+
+    sl_date_format(now, date);
+    sl_write_format(out, "HTTP/1.1 %d %s\r\nServer: sluice\r\nDate: %s\r\n", reply->status,
+                    sl_reply_phrase(reply->status), date);
+    /* RFC 9112 9.3: persistence is the rule in 1.1 and must be said in 1.0. */
+    if (close)
+        sl_write_text(out, "Connection: close\r\n");
+    else if (r->minor == 0)
+        sl_write_text(out, "Connection: keep-alive\r\n");
+    if (reply->options || reply->status == 405) /* RFC 9110 15.5.6 */
+        sl_write_text(out, "Allow: GET, HEAD, OPTIONS\r\n");
+    if (reply->status == 503)
+        sl_write_text(out, "Retry-After: 1\r\n");
+    /* No length where there can be no content: RFC 9110 8.6 */
+    if (reply->status != 204 && reply->status != 304) {
+        if (reply->type)
+            sl_write_format(out, "Content-Type: %s\r\n", reply->type);
+        sl_write_format(out, "Content-Length: %" PRId64 "\r\n", reply->count);
+    }
+    if (reply->status == 206)
+        sl_write_format(out, "Content-Range: bytes %" PRId64 "-%" PRId64 "/%" PRId64 "\r\n",
+                        reply->first, reply->first + reply->count - 1, reply->size);
+    else if (reply->status == 416) /* RFC 9110 14.4 */
+        sl_write_format(out, "Content-Range: bytes */%" PRId64 "\r\n", reply->size);
+    if (reply->ranges)
+        sl_write_text(out, "Accept-Ranges: bytes\r\n");
+    if (reply->validators.etag[0])
+        sl_write_format(out, "ETag: %s\r\n", reply->validators.etag);
+    if (reply->validators.modified >= 0) {
+        /* RFC 9110 8.8.2.1: never later than the answer itself */
+        sl_date_format(reply->validators.modified < now ? reply->validators.modified : now, date);
+        sl_write_format(out, "Last-Modified: %s\r\n", date);
+    }
+    if (reply->cache)
+        sl_write_format(out, "Cache-Control: %s\r\n", reply->cache);
+    write_cors(reply, out);
+    sl_write_text(out, "X-Content-Type-Options: nosniff\r\n");
+    if (reply->page)
+        sl_write_text(out, page_policy);
+    sl_write_text(out, "\r\n");
+}
