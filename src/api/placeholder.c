@@ -1,1 +1,0 @@
-extern int sl_placeholder_api; int sl_placeholder_api;

@@ -1,1 +1,0 @@
-extern int sl_placeholder_pipeline; int sl_placeholder_pipeline;
