@@ -27,17 +27,17 @@ extern "C" {
 
 /** What a call came to. Numbers are part of the ABI and are never reused. */
 enum sl_status {
-    SL_OK           = 0,
-    SL_EINVAL       = 1,  /**< the caller broke the contract: an argument is out of range */
-    SL_ENOMEM       = 2,  /**< an allocation failed, or a named maximum was reached */
-    SL_EIO          = 3,  /**< the system refused: open, read, write, fsync, bind … */
-    SL_EDATA        = 4,  /**< the input is damaged or is not what it claims to be */
-    SL_EUNSUPPORTED = 5,  /**< valid, but not something this build can do */
-    SL_EAGAIN       = 6,  /**< not an error: more input (or more room) is needed first */
-    SL_EOF          = 7,  /**< not an error: nothing is left */
-    SL_ECANCELLED   = 8,  /**< stopped on request */
-    SL_ENOTFOUND    = 9,  /**< the named thing does not exist */
-    SL_EEXIST       = 10, /**< the named thing exists and would be overwritten */
+    SL_OK = 0,
+    SL_EINVAL = 1,       /**< the caller broke the contract: an argument is out of range */
+    SL_ENOMEM = 2,       /**< an allocation failed, or a named maximum was reached */
+    SL_EIO = 3,          /**< the system refused: open, read, write, fsync, bind … */
+    SL_EDATA = 4,        /**< the input is damaged or is not what it claims to be */
+    SL_EUNSUPPORTED = 5, /**< valid, but not something this build can do */
+    SL_EAGAIN = 6,       /**< not an error: more input (or more room) is needed first */
+    SL_EOF = 7,          /**< not an error: nothing is left */
+    SL_ECANCELLED = 8,   /**< stopped on request */
+    SL_ENOTFOUND = 9,    /**< the named thing does not exist */
+    SL_EEXIST = 10,      /**< the named thing exists and would be overwritten */
 };
 
 /** One error, as it is shown to a person. Zero-initialise before use. */

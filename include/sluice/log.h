@@ -13,8 +13,8 @@ extern "C" {
 
 enum sl_log_level {
     SL_LOG_ERROR = 0,
-    SL_LOG_WARN  = 1,
-    SL_LOG_INFO  = 2,
+    SL_LOG_WARN = 1,
+    SL_LOG_INFO = 2,
     SL_LOG_DEBUG = 3,
 };
 

@@ -19,17 +19,17 @@ extern "C" {
 #define SL_NO_TIME INT64_MIN
 
 enum sl_media_kind {
-    SL_KIND_UNKNOWN  = 0,
-    SL_KIND_VIDEO    = 1,
-    SL_KIND_AUDIO    = 2,
+    SL_KIND_UNKNOWN = 0,
+    SL_KIND_VIDEO = 1,
+    SL_KIND_AUDIO = 2,
     SL_KIND_SUBTITLE = 3,
-    SL_KIND_DATA     = 4,
+    SL_KIND_DATA = 4,
 };
 
 /** Codecs that Sluice knows by name. SL_CODEC_OTHER: only the demuxer's own name is known. */
 enum sl_codec {
     SL_CODEC_UNKNOWN = 0,
-    SL_CODEC_OTHER   = 1,
+    SL_CODEC_OTHER = 1,
     SL_CODEC_RAWVIDEO,
     SL_CODEC_H264,
     SL_CODEC_HEVC,
@@ -63,8 +63,8 @@ enum sl_codec {
 
 enum sl_range {
     SL_RANGE_UNSPECIFIED = 0,
-    SL_RANGE_LIMITED     = 1,
-    SL_RANGE_FULL        = 2,
+    SL_RANGE_LIMITED = 1,
+    SL_RANGE_FULL = 2,
 };
 
 /** Colour description; the code points are those of ITU-T H.273 (2: unspecified). */
@@ -81,16 +81,16 @@ struct sl_colour {
 struct sl_track {
     enum sl_media_kind kind;
     enum sl_codec codec;
-    char codec_name[32];          /**< "h264", "eac3": stable, lower case */
-    int64_t id;                   /**< the container's own number */
-    struct sl_rational timebase;  /**< seconds per tick */
-    int64_t start;                /**< first presentation time, ticks, or SL_NO_TIME */
-    int64_t duration;             /**< ticks, or SL_NO_TIME */
-    char language[16];            /**< BCP 47 or ISO 639-2; empty: not stated */
+    char codec_name[32];         /**< "h264", "eac3": stable, lower case */
+    int64_t id;                  /**< the container's own number */
+    struct sl_rational timebase; /**< seconds per tick */
+    int64_t start;               /**< first presentation time, ticks, or SL_NO_TIME */
+    int64_t duration;            /**< ticks, or SL_NO_TIME */
+    char language[16];           /**< BCP 47 or ISO 639-2; empty: not stated */
     char title[128];
     int is_default, is_forced, is_attached_picture;
-    int64_t bitrate;              /**< bit/s, 0: not stated */
-    uint8_t *config;              /**< avcC, hvcC, AudioSpecificConfig, Opus head …; may be NULL */
+    int64_t bitrate; /**< bit/s, 0: not stated */
+    uint8_t *config; /**< avcC, hvcC, AudioSpecificConfig, Opus head …; may be NULL */
     size_t config_size;
     /** Outputs: the first packet's dts is -decode_delay ticks (reorder delay, encoder priming) so
      * that presentation starts at 0; fMP4 hides it with an edit list. */
@@ -100,25 +100,25 @@ struct sl_track {
     uint32_t codec_tag;
 
     /* video */
-    int32_t width, height;        /**< coded picture after cropping, luma samples */
-    int32_t pixel_format;         /**< enum sl_pixel_format; 0: not known */
-    int32_t bit_depth;            /**< 0: not known */
+    int32_t width, height;            /**< coded picture after cropping, luma samples */
+    int32_t pixel_format;             /**< enum sl_pixel_format; 0: not known */
+    int32_t bit_depth;                /**< 0: not known */
     struct sl_rational sample_aspect; /**< 0/1: not stated */
     struct sl_rational frame_rate;    /**< nominal; 0/1: not stated or variable */
     /** 1: frame_rate is proven exact by the container (Y4M, DefaultDuration, constant stts) */
     int frame_rate_exact;
-    int32_t rotation;             /**< clockwise degrees to turn the picture for display: 0 90 180 270 */
-    int32_t flip;                 /**< 1: mirror left-right after turning */
-    int32_t reorder;              /**< pictures of reorder delay; -1: not known */
+    int32_t rotation; /**< clockwise degrees to turn the picture for display: 0 90 180 270 */
+    int32_t flip;     /**< 1: mirror left-right after turning */
+    int32_t reorder;  /**< pictures of reorder delay; -1: not known */
     struct sl_colour colour;
-    int32_t profile, level;       /**< as the codec numbers them; -1: not known */
+    int32_t profile, level; /**< as the codec numbers them; -1: not known */
 
     /* audio */
-    int32_t sample_rate;          /**< Hz */
+    int32_t sample_rate; /**< Hz */
     int32_t channels;
-    uint64_t channel_layout;      /**< WAVEFORMATEXTENSIBLE mask; 0: not stated */
-    int32_t delay;                /**< samples of priming at the start that are not to be heard */
-    int32_t block_align;          /**< bytes of one block of sound (ADPCM, WMA); 0: not stated */
+    uint64_t channel_layout; /**< WAVEFORMATEXTENSIBLE mask; 0: not stated */
+    int32_t delay;           /**< samples of priming at the start that are not to be heard */
+    int32_t block_align;     /**< bytes of one block of sound (ADPCM, WMA); 0: not stated */
 };
 
 /** "h264", "eac3", … Static storage; "unknown" for what is out of range. */

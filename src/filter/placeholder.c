@@ -1,1 +1,0 @@
-extern int sl_placeholder_filter; int sl_placeholder_filter;

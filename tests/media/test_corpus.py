@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every file of the shared corpus, where it is present, in both formats; then in Chromium."""
+import subprocess
+
+import pytest
+
+from judge import judge
+from lib import CORPUS, ROOT, Master, ladder, probe
+
+FILES = sorted(p for p in CORPUS.glob("*.*") if p.suffix != ".tsv") if CORPUS.exists() else []
+
+
+@pytest.mark.parametrize("fmt", ["fmp4", "ts"])
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_ladder_of(path, fmt, out, tmp_path):
+    streams = probe(path, "-show_entries", "stream=codec_type", warn=False)["streams"]
+    sound = any(s["codec_type"] == "audio" for s in streams)
+    ladder(path, out, "--format", fmt, "--preset", "ultrafast")
+    judge(out, tmp_path, sound=sound)
+    assert Master(out).names()[0] == "original"
+    done = subprocess.run(["node", str(ROOT / "tests" / "web" / "play.mjs"), *([] if sound else ["--no-audio"]),
+                           str(out)], capture_output=True, timeout=240)
+    assert done.returncode == 0, done.stdout.decode()[-3000:] + done.stderr.decode()[-3000:]
