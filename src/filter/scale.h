@@ -6,15 +6,25 @@
 #include "media/frame.h"
 
 struct sl_scale_params {
-    int32_t width, height;    /* of the output, even */
-    struct sl_colour colour;  /* of the output: matrix and range must be stated */
-    int32_t rotation;         /* clockwise degrees applied to the input: 0, 90, 180, 270 */
-    int32_t flip;             /* 1: mirrored left-right after turning */
+    int32_t width, height; /* of the output, even */
+    /* Of the output: matrix and range must be stated. A chroma location that is stated is made
+     * true; where it is 0, chroma stays where the input has it (and is put in the middle where the
+     * input has none of its own): sl_scale_colour() says where that is. Primaries and transfer are
+     * labels: nothing is converted between them. */
+    struct sl_colour colour;
+    int32_t rotation; /* clockwise degrees applied to the input: 0, 90, 180, 270 */
+    int32_t flip;     /* 1: mirrored left-right after turning */
     /* Input pictures that are one row or column larger than an even size are cut, not scaled:
      * set where the output is meant to be the input, pixel for pixel. */
     bool crop_odd;
-    unsigned idle_frames;     /* unused output frames to keep; 0: a sensible number */
+    unsigned idle_frames; /* unused output frames to keep; 0: a sensible number */
 };
+
+/* The description of an output that keeps what the input means and costs least: the input's colour
+ * completed, RGB as BT.709 or BT.601 by height, limited range, and the chroma location that
+ * conversion without resampling chroma leads to (0 where H.264 has no code for it). */
+struct sl_colour sl_scale_colour(enum sl_pixel_format format, struct sl_colour colour,
+                                 int32_t height, int32_t rotation, int32_t flip);
 
 /* Single owner. The conversion is rebuilt whenever the input's format, size or colour changes. */
 struct sl_scaler;

@@ -12,7 +12,7 @@ struct sl_sound_params {
     struct sl_rational timebase; /* of the incoming pts */
     int64_t zero;                /* time of output sample 0, in ticks of timebase */
     int32_t sample_rate;         /* output, Hz */
-    int32_t channels;            /* output; a wider source is mixed down (ITU-R BS.775) */
+    int32_t channels;            /* output, 1 to 8; a wider source is mixed down (ITU-R BS.775) */
     int32_t frame_samples;       /* samples per output frame: 1024 */
     /* Timestamps this close to the expected sample are jitter and are not acted on (samples of the
      * output, 0: a quarter frame). The difference is never allowed to add up. */
@@ -21,17 +21,16 @@ struct sl_sound_params {
 
 struct sl_sound;
 
-SL_NODISCARD enum sl_status sl_sound_create(struct sl_sound **out,
-                                            const struct sl_sound_params *params,
-                                            struct sl_error *err);
-/* A frame in any rate and layout, which may change from frame to frame. Does not take ownership.
- * SL_EAGAIN: receive first. */
+SL_NODISCARD enum sl_status
+sl_sound_create(struct sl_sound **out, const struct sl_sound_params *params, struct sl_error *err);
+/* A frame of SL_SAMPLE_F32P in any rate and layout, which may change from frame to frame; without a
+ * pts it follows the one before. Does not take ownership. SL_EAGAIN: receive first (a whole frame
+ * is ready; this bounds the memory). After any other error the line can only be destroyed. */
 SL_NODISCARD enum sl_status sl_sound_send(struct sl_sound *s, const struct sl_frame *frame,
                                           struct sl_error *err);
 /* No more will come: the line ends at sample end (padded with silence or cut), or where the sound
  * ends if end < 0. */
-SL_NODISCARD enum sl_status sl_sound_finish(struct sl_sound *s, int64_t end,
-                                            struct sl_error *err);
+SL_NODISCARD enum sl_status sl_sound_finish(struct sl_sound *s, int64_t end, struct sl_error *err);
 /* Frames of exactly frame_samples, pts = absolute sample index. The last is padded with silence;
  * its duration says how much of it is meant. SL_EAGAIN, SL_EOF. */
 SL_NODISCARD enum sl_status sl_sound_receive(struct sl_sound *s, struct sl_frame **out,

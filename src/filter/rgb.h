@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Packed RGB to 8-bit 4:2:0 of the same size: the hot path of every renderer that feeds us. Integer
+ * throughout, so that each instruction set gives the same bytes. */
+#ifndef SL_FILTER_RGB_H
+#define SL_FILTER_RGB_H
+
+#include "media/frame.h"
+
+/* 15-bit fixed point, in the order R, G, B. */
+struct sl_rgb_coef {
+    int16_t y[3], u[3], v[3];
+    int32_t y_add; /* offset and half a step, times 1 << 15 */
+};
+
+/* Where chroma stands between the two luma columns that share it. */
+enum sl_rgb_siting {
+    SL_RGB_LEFT = -1,  /* on the left one: [1 2 1] around it */
+    SL_RGB_CENTRE = 0, /* between them: their mean */
+    SL_RGB_RIGHT = 1,
+};
+
+enum sl_rgb_cpu {
+    SL_RGB_CPU_C = 0, /* the reference */
+    SL_RGB_CPU_SSSE3,
+    SL_RGB_CPU_AVX2,
+    SL_RGB_CPU_COUNT
+};
+
+/* Two source rows and what becomes of them. width is even. */
+struct sl_rgb_rows {
+    const uint8_t *src[2];
+    uint8_t *y[2], *u, *v;
+    int32_t width;
+};
+
+struct sl_rgb {
+    struct sl_rgb_coef coef;
+    uint8_t bytes;           /* of a pixel: 3 or 4 */
+    uint8_t order[3];        /* byte of R, G and B in a pixel */
+    uint8_t masks[2][2][16]; /* pshufb: [RG or B][data at byte 0 or 4 of the register] */
+    enum sl_rgb_siting siting;
+    /* Converts pixels from begin on in whole blocks and returns the first one not done; NULL: the
+     * reference does everything. */
+    int32_t (*blocks)(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows, int32_t begin);
+};
+
+/* True for the formats that this path reads. */
+bool sl_rgb_handles(enum sl_pixel_format format);
+/* The weights of R and B in luma for an H.273 8.3 matrix; false for those that are not of that
+ * kind. */
+bool sl_rgb_luma(uint8_t matrix, double *kr, double *kb);
+enum sl_rgb_cpu sl_rgb_best_cpu(void);
+/* False where format or matrix is not handled. */
+SL_NODISCARD bool sl_rgb_init(struct sl_rgb *rgb, enum sl_pixel_format format, uint8_t in_range,
+                              const struct sl_colour *out, enum sl_rgb_siting siting,
+                              enum sl_rgb_cpu cpu);
+/* The whole picture; out is yuv420p, of even size, and in at least as large. */
+void sl_rgb_run(const struct sl_rgb *rgb, const struct sl_frame *in, struct sl_frame *out);
+
+#if defined(__x86_64__) || defined(__i386__)
+int32_t sl_rgb_blocks_ssse3(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows,
+                            int32_t begin);
+int32_t sl_rgb_blocks_avx2(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows, int32_t begin);
+#endif
+
+#endif
