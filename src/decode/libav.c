@@ -109,12 +109,6 @@ static enum sl_status set_codec(AVCodecContext *c, const struct sl_track *t, int
     }
     c->codec_tag = t->codec_tag;
     c->pkt_timebase = rational(t->timebase);
-    if (t->profile >= 0) {
-        c->profile = t->profile;
-    }
-    if (t->level >= 0) {
-        c->level = t->level;
-    }
     c->thread_count = 1;
     if (t->kind == SL_KIND_VIDEO) {
         set_picture(c, t);

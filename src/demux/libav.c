@@ -127,7 +127,8 @@ static enum sl_status make_tracks(struct libav *d, struct sl_error *err)
 {
     size_t count = d->format->nb_streams;
     size_t known = count;
-    bool *proven = NULL;
+    const struct sl_rational none = {0, 1};
+    struct sl_rational *proven = NULL;
     enum sl_status status = SL_OK;
     int code = 0;
 
@@ -136,7 +137,7 @@ static enum sl_status make_tracks(struct libav *d, struct sl_error *err)
         return sl_fail_memory(err);
     }
     for (size_t i = 0; i < count; i++) {
-        proven[i] = sl_libav_rate_proven(d->format, d->format->streams[i]);
+        proven[i] = sl_libav_proven_rate(d->format, d->format->streams[i]);
     }
     code = avformat_find_stream_info(d->format, NULL);
     if (code < 0 || d->io.status != SL_OK) {
@@ -158,7 +159,8 @@ static enum sl_status make_tracks(struct libav *d, struct sl_error *err)
         struct sl_track *t = &d->demuxer.tracks[i];
         sl_track_init(t);
         d->demuxer.track_count++;
-        status = sl_libav_track(t, d->format, d->format->streams[i], i < known && proven[i], err);
+        status =
+            sl_libav_track(t, d->format, d->format->streams[i], i < known ? proven[i] : none, err);
     }
 out:
     sl_free(proven);

@@ -21,11 +21,11 @@ SL_NODISCARD enum sl_status sl_libav_io_open(struct sl_libav_io *io, struct sl_w
                                              struct sl_error *err);
 void sl_libav_io_close(struct sl_libav_io *io);
 
-/* What a stream's header says about its frame rate before libavformat begins to estimate. */
-bool sl_libav_rate_proven(const AVFormatContext *format, const AVStream *stream);
+/* The frame rate that the header proves, before libavformat begins to estimate; 0/1: none. */
+struct sl_rational sl_libav_proven_rate(const AVFormatContext *format, AVStream *stream);
 /* Fills an initialised track. */
 SL_NODISCARD enum sl_status sl_libav_track(struct sl_track *t, AVFormatContext *format,
-                                           AVStream *stream, bool rate_proven,
+                                           AVStream *stream, struct sl_rational proven_rate,
                                            struct sl_error *err);
 
 #endif

@@ -125,29 +125,53 @@ static void set_rotation(struct sl_track *t, const AVStream *stream)
     }
 }
 
-/* Matroska's DefaultDuration and a sample table whose samples all last as long are read with the
- * header; whatever is there later was estimated from the first packets. */
-bool sl_libav_rate_proven(const AVFormatContext *format, const AVStream *stream)
+/* Whether all samples of an index last equally long; times are decoding times there. */
+static int64_t sample_duration(AVStream *stream)
 {
-    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) {
-        return false;
+    int count = avformat_index_get_entries_count(stream);
+    int64_t each = 0;
+    int64_t last = 0;
+    for (int i = 0; i < count; i++) {
+        int64_t t = avformat_index_get_entry(stream, i)->timestamp;
+        if (i == 1) {
+            each = t - last;
+        }
+        if (i > 1 && t - last != each) {
+            return 0;
+        }
+        last = t;
     }
-    if (strncmp(format->iformat->name, "matroska", 8) == 0) {
-        return stream->avg_frame_rate.num > 0;
-    }
-    return strncmp(format->iformat->name, "mov", 3) == 0 && stream->r_frame_rate.num > 0;
+    return each;
 }
 
-static struct sl_rational frame_rate(AVFormatContext *format, AVStream *stream, bool proven)
+/* Matroska's DefaultDuration and MP4's sample tables are read with the header. Later on the same
+ * fields hold what was estimated from the first packets; MP4's r_frame_rate is a guess even here.
+ */
+struct sl_rational sl_libav_proven_rate(const AVFormatContext *format, AVStream *stream)
+{
+    struct sl_rational rate = sl_rational(0, 1);
+
+    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) {
+        return rate;
+    }
+    if (strncmp(format->iformat->name, "matroska", 8) == 0) {
+        return rational(stream->avg_frame_rate);
+    }
+    /* nb_frames: the table holds all of the track, and no fragments follow. */
+    if (strncmp(format->iformat->name, "mov", 3) == 0 && stream->nb_frames > 1) {
+        int64_t each = sample_duration(stream);
+        if (each > 0 && each <= INT32_MAX) {
+            rate = sl_rational(stream->time_base.den, stream->time_base.num * each);
+        }
+    }
+    return sl_rational_valid(rate) ? rate : sl_rational(0, 1);
+}
+
+static struct sl_rational nominal_rate(AVFormatContext *format, AVStream *stream)
 {
     struct sl_rational average = rational(stream->avg_frame_rate);
     struct sl_rational guess = rational(av_guess_frame_rate(format, stream, NULL));
 
-    if (proven) {
-        /* Matroska: both; MP4: the average counts what edit lists take away. */
-        return rational(stream->r_frame_rate.num > 0 ? stream->r_frame_rate
-                                                     : stream->avg_frame_rate);
-    }
     /* The guess is the coarsest clock that fits all times: with variable rate far above what is
      * shown. */
     if (average.num > 0 && guess.num > 0 &&
@@ -157,7 +181,8 @@ static struct sl_rational frame_rate(AVFormatContext *format, AVStream *stream, 
     return guess.num > 0 ? guess : average;
 }
 
-static void set_picture(struct sl_track *t, AVFormatContext *format, AVStream *stream, bool proven)
+static void set_picture(struct sl_track *t, AVFormatContext *format, AVStream *stream,
+                        struct sl_rational proven_rate)
 {
     const AVCodecParameters *par = stream->codecpar;
     const AVPixFmtDescriptor *desc = av_pix_fmt_desc_get((enum AVPixelFormat)par->format);
@@ -165,8 +190,9 @@ static void set_picture(struct sl_track *t, AVFormatContext *format, AVStream *s
     t->width = par->width;
     t->height = par->height;
     t->sample_aspect = rational(av_guess_sample_aspect_ratio(format, stream, NULL));
-    t->frame_rate = sl_rational_reduce(frame_rate(format, stream, proven));
-    t->frame_rate_exact = proven && t->frame_rate.num > 0;
+    t->frame_rate_exact = proven_rate.num > 0;
+    t->frame_rate =
+        sl_rational_reduce(t->frame_rate_exact ? proven_rate : nominal_rate(format, stream));
     t->reorder = par->video_delay;
     t->colour.primaries = (uint8_t)par->color_primaries;
     t->colour.transfer = (uint8_t)par->color_trc;
@@ -256,7 +282,7 @@ static enum sl_status set_config(struct sl_track *t, const AVStream *stream, str
 }
 
 enum sl_status sl_libav_track(struct sl_track *t, AVFormatContext *format, AVStream *stream,
-                              bool rate_proven, struct sl_error *err)
+                              struct sl_rational proven_rate, struct sl_error *err)
 {
     const AVCodecParameters *par = stream->codecpar;
 
@@ -276,7 +302,8 @@ enum sl_status sl_libav_track(struct sl_track *t, AVFormatContext *format, AVStr
     t->bitrate = par->bit_rate;
     t->codec_tag = par->codec_tag;
     if (par->profile >= 0) {
-        t->profile = par->profile;
+        /* FFmpeg counts AAC's object types from 0, ISO/IEC 14496-3 from 1. */
+        t->profile = par->profile + (par->codec_id == AV_CODEC_ID_AAC ? 1 : 0);
     }
     if (par->level >= 0) {
         t->level = par->level;
@@ -284,7 +311,7 @@ enum sl_status sl_libav_track(struct sl_track *t, AVFormatContext *format, AVStr
     switch (par->codec_type) {
     case AVMEDIA_TYPE_VIDEO:
         t->kind = SL_KIND_VIDEO;
-        set_picture(t, format, stream, rate_proven);
+        set_picture(t, format, stream, proven_rate);
         break;
     case AVMEDIA_TYPE_AUDIO:
         t->kind = SL_KIND_AUDIO;
