@@ -267,6 +267,9 @@ static enum sl_status close_segment(struct sl_rendition *r, int64_t end, struct 
     }
     for (size_t i = 0; !r->video && i < r->open; i++)
         segment.duration += packets[i]->duration;
+    /* The encoder's priming lies before 0: it is in the segment, but nobody hears it. */
+    if (!r->video && packets[0]->pts < 0 && segment.duration + packets[0]->pts > 0)
+        segment.duration += packets[0]->pts;
     if (status)
         return status;
     r->closed[r->closed_count++] = segment;

@@ -74,8 +74,9 @@ struct sl_ladder_sound {
     struct sl_queue *inbox;         /* of struct sl_packet *; not used where separate */
     struct sl_packet **preroll;     /* ring of packets seen before the first picture */
     size_t preroll_first, preroll_count;
-    int64_t zero; /* ticks of the track: sample 0 */
-    int64_t next_cut;
+    int64_t zero;    /* ticks of the track: sample 0 */
+    int64_t cuts;    /* made so far */
+    int64_t end;     /* samples, once finished is set */
     int64_t encoded; /* samples of the line handed to the encoder */
     bool finished;   /* the line knows its end */
     pthread_t thread;

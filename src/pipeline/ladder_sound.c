@@ -136,12 +136,13 @@ static enum sl_status deliver(struct sl_ladder_sound *s, struct sl_packet *packe
         sl_packet_unref(&packet);
         return st;
     }
-    /* Sound is cut at the first coded frame at or after each nominal cut. */
+    /* Sound is cut at the first coded frame at or after each nominal cut; the encoder's priming
+     * belongs to the first segment, and what only fills up the last frame starts no new one. */
     struct sl_rational seg = l->params.segment;
-    int64_t cut = sl_muldiv(s->next_cut * seg.num, l->params.audio_rate, seg.den, SL_ROUND_UP);
-    if (packet->pts >= cut) {
+    int64_t cut = sl_muldiv(s->cuts * seg.num, l->params.audio_rate, seg.den, SL_ROUND_UP);
+    if (s->cuts == 0 || (packet->pts >= cut && !(s->finished && cut >= s->end))) {
         packet->flags |= SL_PACKET_CUT;
-        s->next_cut++;
+        s->cuts++;
     }
     packet->track = 0;
     st = sl_rendition_write(s->rendition, packet, err);
@@ -333,11 +334,10 @@ static enum sl_status run(struct sl_ladder_sound *s, struct sl_error *err)
         return st;
     }
     told(s, true);
-    int64_t end;
-    st = wait_for_end(s, &end);
+    st = wait_for_end(s, &s->end);
     s->finished = true;
     if (st == SL_OK) {
-        st = sl_sound_finish(s->line, end, err);
+        st = sl_sound_finish(s->line, s->end, err);
     }
     if (st == SL_OK) {
         st = drain_line(s, err);
@@ -347,7 +347,7 @@ static enum sl_status run(struct sl_ladder_sound *s, struct sl_error *err)
     }
     st = encode(s, NULL, err);
     if (st == SL_OK && s->rendition) {
-        st = sl_rendition_finish(s->rendition, end, err);
+        st = sl_rendition_finish(s->rendition, s->end, err);
         return st != SL_OK
                    ? st
                    : sl_ladder_listed(l, l->rung_count, sl_rendition_playlist(s->rendition), err);

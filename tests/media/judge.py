@@ -52,13 +52,13 @@ def judge(out, tmp, segment=4, frames=None, sound=True, ended=True):
                           select="v:0", warn=False)["streams"][0]["nb_read_packets"]
                 assert int(n) == frames, (name, n, frames)
     assert len({tuple(c) for c in cuts.values()}) == 1, "rungs are not cut alike"
-    judge_master(m, lists, sound)
+    judge_master(m, lists, tmp, sound)
     for p in pathlib.Path(out).rglob("*"):
         assert not p.name.endswith(".sltmp"), p
     return times
 
 
-def judge_master(m, lists, sound):
+def judge_master(m, lists, tmp, sound):
     muxed = not m.audio
     for attrs, uri in m.variants:
         name = uri.split("/")[0]
@@ -73,8 +73,8 @@ def judge_master(m, lists, sound):
         assert abs(int(attrs["AVERAGE-BANDWIDTH"]) - total) <= 2 + total / 1000, (name, attrs)
         want = 2 if sound else 1
         assert len(attrs["CODECS"].split(",")) == want, attrs
-        info = probe(p.init if p.init else p.segments[0][0], "-show_entries",
-                     "stream=codec_type,width,height,profile,level", warn=False)["streams"]
+        info = probe(tmp / f"{name}.whole", "-show_entries", "stream=codec_type,width,height,profile,level",
+                     warn=False)["streams"]
         v = next(s for s in info if s["codec_type"] == "video")
         assert int(attrs["RESOLUTION"].split("x")[1]) == v["height"]
         avc = attrs["CODECS"].split(",")[0]

@@ -22,12 +22,16 @@ def test_containers(media, out, tmp_path, source, fmt):
         step = F(1001, 30000)
         assert times["original"] == [i * step for i in range(300)]
         assert times["360p"] == times["original"]
-        assert timescale(m.playlist("original").init.read_bytes()) == 30000
+        # A transport stream does not prove a rate: its own clock stays.
+        scale = 90000 if source == "plain.ts" else 30000
+        assert timescale(m.playlist("original").init.read_bytes()) == scale
         assert m.audio[0]["CHANNELS"] == "2"
     assert m.variants[0][0]["FRAME-RATE"] == "29.970"
     assert m.variants[1][0]["RESOLUTION"] == "480x360"
     cuts = [d for _, d in m.playlist("original").segments]
-    assert cuts == [F("4.004"), F("4.004"), F("2.002")]
+    assert cuts[:2] == [F("4.004"), F("4.004")]
+    # The sound's last coded frame may reach a little past the picture, which then stays on screen.
+    assert F("2.002") <= cuts[2] < F("2.07") and len(cuts) == 3
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
@@ -54,7 +58,9 @@ def test_variable_frame_rate(media, out, tmp_path):
     want = sorted(F(int(p["pts"]), 1000) for p in packets)
     ladder(source, out, "--preset", "veryfast", "--segment", "3")
     times = judge(out, tmp_path, segment=3, frames=len(want), sound=False)
-    assert times["original"] == [t - want[0] for t in want]
+    # Matroska rounded these to milliseconds and proves the grid of 30 they came from.
+    assert all(abs(a - (b - want[0])) <= F(1, 1000) for a, b in zip(times["original"], want))
+    assert all(t * 30 == int(t * 30) for t in times["original"])
     # Cut k is at the first picture at or after k x segment.
     p = Master(out).playlist("original")
     starts = [F(Fragment(path).tfdt, timescale(p.init.read_bytes())) for path, _ in p.segments]
@@ -145,7 +151,7 @@ def test_odd_size_and_sample_aspect(media, out, tmp_path):
     judge(out, tmp_path, sound=False, frames=125)
     m = Master(out)
     for name in m.names():
-        v = probe(m.playlist(name).init, "-show_entries", "stream=sample_aspect_ratio")["streams"][0]
+        v = probe(m.playlist(name).init, "-show_entries", "stream=sample_aspect_ratio", warn=False)["streams"][0]
         assert v["sample_aspect_ratio"] == "16:11"
     assert m.variants[0][0]["RESOLUTION"] == "1047x576"
 
@@ -174,7 +180,7 @@ def test_two_pictures_two_sounds(media, out, tmp_path):
 def psnr(a, b, size=None):
     """PSNR-Y of two videos of one size."""
     done = run(["ffmpeg", "-nostdin", "-v", "info", "-i", a, "-i", b, "-lavfi",
-                "[0:v]format=yuv420p,setpts=N[x];[1:v]format=yuv420p,setpts=N%s[y];[x][y]psnr" %
+                "[0:v]format=yuv420p,settb=1/25,setpts=N[x];[1:v]format=yuv420p,settb=1/25,setpts=N%s[y];[x][y]psnr" %
                 (f",scale={size}:flags=area" if size else ""), "-f", "null", "-"])
     m = re.search(r"PSNR y:([\d.]+|inf)", done.stderr.decode())
     assert m, done.stderr.decode()[-1500:]

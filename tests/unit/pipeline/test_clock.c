@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The run's clock: exact times, cuts, bridged holes. */
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+
 #include <stdint.h>
 #include <string.h>
 
 #include "base/rational.h"
 #include "pipeline/clock.h"
+#include "unit.h"
 
 #define SEEN_MAX 4096
 

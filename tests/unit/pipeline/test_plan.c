@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "pipeline/ladder_plan.h"
+#include "unit.h"
 
 static struct sl_ladder_params params;
 static struct sl_ladder_rung rungs[SL_LADDER_RUNGS_MAX];
