@@ -3,8 +3,9 @@
 
 void sl_bits_init(struct sl_bit_reader *b, const void *data, size_t size)
 {
-    if (size > SIZE_MAX / 8)
+    if (size > SIZE_MAX / 8) {
         size = SIZE_MAX / 8;
+    }
     *b = (struct sl_bit_reader){.data = data, .size = size};
 }
 
@@ -15,8 +16,9 @@ size_t sl_bits_left(const struct sl_bit_reader *b)
 
 static bool take(struct sl_bit_reader *b, size_t n)
 {
-    if (n <= sl_bits_left(b))
+    if (n <= sl_bits_left(b)) {
         return true;
+    }
     b->pos = b->size * 8;
     b->overrun = true;
     return false;
@@ -27,12 +29,14 @@ uint32_t sl_bits_read(struct sl_bit_reader *b, unsigned n)
     size_t first, last;
     uint64_t v = 0;
 
-    if (n == 0 || n > 32 || !take(b, n))
+    if (n == 0 || n > 32 || !take(b, n)) {
         return 0;
+    }
     first = b->pos / 8;
     last = (b->pos + n - 1) / 8; /* at most four bytes further */
-    for (size_t i = first; i <= last; i++)
+    for (size_t i = first; i <= last; i++) {
         v = v << 8 | b->data[i];
+    }
     b->pos += n;
     v >>= (last + 1) * 8 - b->pos;
     return (uint32_t)(v & ((UINT64_C(1) << n) - 1));
@@ -45,8 +49,9 @@ bool sl_bits_flag(struct sl_bit_reader *b)
 
 void sl_bits_skip(struct sl_bit_reader *b, size_t n)
 {
-    if (take(b, n))
+    if (take(b, n)) {
         b->pos += n;
+    }
 }
 
 static void refuse(struct sl_bit_reader *b)
@@ -91,15 +96,19 @@ bool sl_bits_more_rbsp(const struct sl_bit_reader *b)
 {
     size_t size = b->size, last;
 
-    if (b->overrun)
+    if (b->overrun) {
         return false;
-    while (size > 0 && b->data[size - 1] == 0) /* cabac_zero_words and padding */
+    }
+    while (size > 0 && b->data[size - 1] == 0) { /* cabac_zero_words and padding */
         size--;
-    if (size == 0)
+    }
+    if (size == 0) {
         return false;
+    }
     last = size * 8 - 1;
-    for (unsigned v = b->data[size - 1]; !(v & 1); v >>= 1)
+    for (unsigned v = b->data[size - 1]; !(v & 1); v >>= 1) {
         last--;
+    }
     return b->pos < last; /* last is rbsp_stop_one_bit */
 }
 
@@ -130,8 +139,9 @@ void sl_put_ue(struct sl_bit_writer *b, uint32_t v)
     uint64_t code = (uint64_t)v + 1;
     unsigned length = 0;
 
-    while (code >> length > 1)
+    while (code >> length > 1) {
         length++;
+    }
     sl_put_bits(b, length, 0);
     if (length == 32) { /* UINT32_MAX: 33 bits */
         sl_put_bits(b, 1, 1);
@@ -144,8 +154,9 @@ void sl_put_ue(struct sl_bit_writer *b, uint32_t v)
 void sl_put_se(struct sl_bit_writer *b, int32_t v)
 {
     if (v == INT32_MIN) { /* codeNum 2^32 has no uint32_t, and no syntax element needs it */
-        if (b->out->status == SL_OK)
+        if (b->out->status == SL_OK) {
             b->out->status = SL_EINVAL;
+        }
         return;
     }
     sl_put_ue(b, v > 0 ? (uint32_t)v * 2 - 1 : (uint32_t)-v * 2);
@@ -159,6 +170,7 @@ void sl_put_trailing(struct sl_bit_writer *b)
 
 void sl_put_align(struct sl_bit_writer *b)
 {
-    if (b->used > 0)
+    if (b->used > 0) {
         sl_put_bits(b, 8 - b->used, 0);
+    }
 }

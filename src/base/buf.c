@@ -19,11 +19,13 @@ static uint8_t *alloc_block(size_t size)
     size_t total;
     uint8_t *block;
 
-    if (!sl_size_add(size, HEAD + SL_BUF_PADDING, &total))
+    if (!sl_size_add(size, HEAD + SL_BUF_PADDING, &total)) {
         return NULL;
+    }
     block = sl_alloc_aligned(SL_BUF_ALIGN, total);
-    if (block)
+    if (block) {
         memset(block + HEAD + size, 0, SL_BUF_PADDING);
+    }
     return block;
 }
 
@@ -33,8 +35,9 @@ enum sl_status sl_buf_alloc(struct sl_buf **out, size_t size, struct sl_error *e
     struct sl_buf *buf;
 
     *out = NULL;
-    if (!block)
+    if (!block) {
         return sl_fail_memory(err);
+    }
     buf = (struct sl_buf *)(void *)block;
     *buf = (struct sl_buf){.data = block + HEAD, .size = size};
     atomic_init(&buf->refs, 1);
@@ -49,8 +52,9 @@ enum sl_status sl_buf_wrap(struct sl_buf **out, uint8_t *data, size_t size,
     struct sl_buf *buf = sl_alloc(sizeof(*buf));
 
     *out = NULL;
-    if (!buf)
+    if (!buf) {
         return sl_fail_memory(err);
+    }
     *buf = (struct sl_buf){.data = data, .size = size, .release = release, .opaque = opaque};
     atomic_init(&buf->refs, 1);
     *out = buf;
@@ -67,15 +71,18 @@ void sl_buf_unref(struct sl_buf **buf)
 {
     struct sl_buf *b;
 
-    if (!buf || !*buf)
+    if (!buf || !*buf) {
         return;
+    }
     b = *buf;
     *buf = NULL;
     /* Release what this thread wrote, acquire what the others did before theirs went. */
-    if (atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1) {
         return;
-    if (b->release)
+    }
+    if (b->release) {
         b->release(b->opaque, b->data);
+    }
     sl_free(b);
 }
 
@@ -101,8 +108,9 @@ enum sl_status sl_buf_pool_create(struct sl_buf_pool **out, size_t size, unsigne
     int rc;
 
     *out = NULL;
-    if (!pool)
+    if (!pool) {
         return sl_fail_memory(err);
+    }
     rc = pthread_mutex_init(&pool->lock, NULL);
     if (rc) {
         sl_free(pool);
@@ -175,8 +183,9 @@ enum sl_status sl_buf_pool_get(struct sl_buf_pool *pool, struct sl_buf **out, st
         memset(memory + HEAD + pool->size, 0, SL_BUF_PADDING);
     }
     status = sl_buf_wrap(out, memory + HEAD, pool->size, pool_release, block, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         pool_leave(pool, block);
+    }
     return status;
 }
 
@@ -185,8 +194,9 @@ void sl_buf_pool_destroy(struct sl_buf_pool **pool)
     struct sl_buf_pool *p;
     struct block *idle;
 
-    if (!pool || !*pool)
+    if (!pool || !*pool) {
         return;
+    }
     p = *pool;
     *pool = NULL;
     pthread_mutex_lock(&p->lock);

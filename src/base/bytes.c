@@ -46,8 +46,9 @@ static uint64_t read_be(struct sl_reader *r, size_t n)
     const uint8_t *p = sl_read_bytes(r, n);
     uint64_t v = 0;
 
-    for (size_t i = 0; p && i < n; i++)
+    for (size_t i = 0; p && i < n; i++) {
         v = v << 8 | p[i];
+    }
     return v;
 }
 
@@ -56,8 +57,9 @@ static uint64_t read_le(struct sl_reader *r, size_t n)
     const uint8_t *p = sl_read_bytes(r, n);
     uint64_t v = 0;
 
-    for (size_t i = n; p && i-- > 0;)
+    for (size_t i = n; p && i-- > 0;) {
         v = v << 8 | p[i];
+    }
     return v;
 }
 
@@ -118,18 +120,21 @@ static uint8_t *reserve(struct sl_writer *w, size_t n)
     size_t needed, capacity;
     uint8_t *data;
 
-    if (w->status != SL_OK)
+    if (w->status != SL_OK) {
         return NULL;
+    }
     if (!sl_size_add(w->size, n, &needed) || needed > w->max) {
         w->status = SL_ENOMEM;
         return NULL;
     }
     if (needed > w->capacity || !w->data) {
         capacity = w->capacity > w->max / 2 ? w->max : w->capacity * 2;
-        if (capacity < CAPACITY_MIN)
+        if (capacity < CAPACITY_MIN) {
             capacity = w->max < CAPACITY_MIN ? w->max : CAPACITY_MIN;
-        if (capacity < needed)
+        }
+        if (capacity < needed) {
             capacity = needed;
+        }
         data = sl_realloc_array(w->data, capacity, 1);
         if (!data) {
             w->status = SL_ENOMEM;
@@ -145,8 +150,9 @@ void sl_write_bytes(struct sl_writer *w, const void *data, size_t n)
 {
     uint8_t *p = reserve(w, n);
 
-    if (!p || n == 0)
+    if (!p || n == 0) {
         return;
+    }
     memcpy(p, data, n);
     w->size += n;
 }
@@ -155,8 +161,9 @@ void sl_write_zeros(struct sl_writer *w, size_t n)
 {
     uint8_t *p = reserve(w, n);
 
-    if (!p)
+    if (!p) {
         return;
+    }
     memset(p, 0, n);
     w->size += n;
 }
@@ -165,10 +172,12 @@ static void write_be(struct sl_writer *w, uint64_t v, size_t n)
 {
     uint8_t *p = reserve(w, n);
 
-    if (!p)
+    if (!p) {
         return;
-    for (size_t i = n; i-- > 0; v >>= 8)
+    }
+    for (size_t i = n; i-- > 0; v >>= 8) {
         p[i] = (uint8_t)v;
+    }
     w->size += n;
 }
 
@@ -176,10 +185,12 @@ static void write_le(struct sl_writer *w, uint64_t v, size_t n)
 {
     uint8_t *p = reserve(w, n);
 
-    if (!p)
+    if (!p) {
         return;
-    for (size_t i = 0; i < n; i++, v >>= 8)
+    }
+    for (size_t i = 0; i < n; i++, v >>= 8) {
         p[i] = (uint8_t)v;
+    }
     w->size += n;
 }
 
@@ -238,8 +249,9 @@ void sl_write_format(struct sl_writer *w, const char *fmt, ...)
     va_start(args, fmt);
     va_copy(again, args);
     p = (char *)reserve(w, 0);
-    if (!p)
+    if (!p) {
         goto out;
+    }
     room = w->capacity - w->size;
     length = vsnprintf(p, room, fmt, args);
     if (length < 0) {
@@ -268,22 +280,26 @@ out:
 
 void sl_writer_patch_be32(struct sl_writer *w, size_t pos, uint32_t v)
 {
-    if (w->status != SL_OK)
+    if (w->status != SL_OK) {
         return;
+    }
     if (w->size < 4 || pos > w->size - 4) {
         w->status = SL_EINVAL;
         return;
     }
-    for (size_t i = 4; i-- > 0; v >>= 8)
+    for (size_t i = 4; i-- > 0; v >>= 8) {
         w->data[pos + i] = (uint8_t)v;
+    }
 }
 
 enum sl_status sl_writer_finish(const struct sl_writer *w, struct sl_error *err)
 {
-    if (w->status == SL_ENOMEM)
+    if (w->status == SL_ENOMEM) {
         return sl_fail(err, SL_ENOMEM, NULL, "out of memory, or more than %zu bytes to write",
                        w->max);
-    if (w->status != SL_OK)
+    }
+    if (w->status != SL_OK) {
         return sl_fail(err, w->status, NULL, "writing outside of what was written");
+    }
     return SL_OK;
 }

@@ -30,12 +30,15 @@ static enum way first_way(int fd)
 {
     struct stat st;
 
-    if (fstat(fd, &st) < 0)
+    if (fstat(fd, &st) < 0) {
         return WAY_READ_WRITE;
-    if (S_ISREG(st.st_mode))
+    }
+    if (S_ISREG(st.st_mode)) {
         return WAY_COPY_RANGE;
-    if (S_ISFIFO(st.st_mode))
+    }
+    if (S_ISFIFO(st.st_mode)) {
         return WAY_SPLICE;
+    }
     return S_ISSOCK(st.st_mode) ? WAY_SENDFILE : WAY_READ_WRITE;
 }
 
@@ -57,8 +60,9 @@ static ssize_t move(const struct output *o, int from, int64_t *offset, size_t si
     off_t at = (off_t)*offset;
     ssize_t n;
 
-    if (size > MOVE_MAX)
+    if (size > MOVE_MAX) {
         size = MOVE_MAX;
+    }
     switch (o->way) {
     case WAY_COPY_RANGE:
         n = copy_file_range(from, &at, o->fd, NULL, size, 0);
@@ -70,8 +74,9 @@ static ssize_t move(const struct output *o, int from, int64_t *offset, size_t si
         n = sendfile(o->fd, from, &at, size);
         break;
     }
-    if (n > 0)
+    if (n > 0) {
         *offset += n;
+    }
     return n;
 }
 
@@ -85,14 +90,17 @@ static enum sl_status copy_range(const struct output *o, const struct sl_slice *
         enum sl_status status;
 
         status = sl_io_pread(s->file->fd, offset, block, want, &got, s->file->name, err);
-        if (status == SL_OK && got < want)
+        if (status == SL_OK && got < want) {
             status =
                 sl_fail_at(err, SL_EIO, s->file->name, offset + (int64_t)got,
                            "the file has become shorter: it had %" PRId64 " bytes", s->file->size);
-        if (status == SL_OK)
+        }
+        if (status == SL_OK) {
             status = sl_io_write(o->fd, block, want, o->name, err);
-        if (status != SL_OK)
+        }
+        if (status != SL_OK) {
             return status;
+        }
         offset += (int64_t)want;
         size -= want;
     }
@@ -106,21 +114,25 @@ static enum sl_status write_range(struct output *o, const struct sl_slice *s, st
     while (offset < end && o->way != WAY_READ_WRITE) {
         ssize_t n = move(o, s->file->fd, &offset, (size_t)(end - offset));
 
-        if (n > 0 || (n < 0 && errno == EINTR))
+        if (n > 0 || (n < 0 && errno == EINTR)) {
             continue;
+        }
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             enum sl_status status = sl_io_wait_writable(o->fd, o->name, err);
 
-            if (status != SL_OK)
+            if (status != SL_OK) {
                 return status;
+            }
             continue;
         }
         /* Nothing moved: the file has ended early, or a kernel has its own idea of its size
          * (copy_file_range from /proc). Reading finds out; other slices keep their way. */
-        if (n == 0)
+        if (n == 0) {
             break;
-        if (!is_refusal(errno))
+        }
+        if (!is_refusal(errno)) {
             return sl_io_write_failed(errno, o->name, err);
+        }
         o->way = next_way(o->way);
     }
     return copy_range(o, s, offset, (size_t)(end - offset), err);
@@ -141,10 +153,11 @@ enum sl_status sl_chain_write(const struct sl_chain *c, int fd, const char *name
             iov[n++] = (struct iovec){s[i].buf->data + s[i].offset, s[i].size};
             i++;
         }
-        if (n > 0)
+        if (n > 0) {
             status = sl_io_writev(fd, iov, n, name, err);
-        else
+        } else {
             status = write_range(&o, &s[i++], err);
+        }
     }
     return status;
 }

@@ -25,8 +25,9 @@ const char *sl_status_name(enum sl_status status)
         [SL_EEXIST] = "exists already",
     };
 
-    if ((unsigned)status >= sizeof(names) / sizeof(names[0]))
+    if ((unsigned)status >= sizeof(names) / sizeof(names[0])) {
         return "unknown status";
+    }
     return names[status];
 }
 
@@ -34,10 +35,12 @@ char *sl_error_format(const struct sl_error *err, char *buf, uint32_t size)
 {
     char offset[40] = "";
 
-    if (size == 0)
+    if (size == 0) {
         return buf;
-    if (err->has_offset)
+    }
+    if (err->has_offset) {
         (void)snprintf(offset, sizeof(offset), "offset %" PRId64 ": ", err->offset);
+    }
     (void)snprintf(buf, size, "%s%s%s%s", err->where, err->where[0] ? ": " : "", offset,
                    err->msg[0] ? err->msg : sl_status_name(err->status));
     return buf;
@@ -49,27 +52,31 @@ static void set_where(struct sl_error *err, const char *where)
     size_t length, room = sizeof(err->where) - 1;
 
     err->where[0] = 0;
-    if (!where)
+    if (!where) {
         return;
+    }
     length = strlen(where);
-    if (length <= room)
+    if (length <= room) {
         memcpy(err->where, where, length + 1);
-    else
+    } else {
         (void)snprintf(err->where, sizeof(err->where), "...%s", where + length - (room - 3));
+    }
 }
 
 static SL_PRINTF(5, 0) enum sl_status
     fail(struct sl_error *err, enum sl_status status, const char *where, const int64_t *offset,
          const char *fmt, va_list args)
 {
-    if (!err || err->status != SL_OK)
+    if (!err || err->status != SL_OK) {
         return status;
+    }
     err->status = status;
     err->has_offset = offset != NULL;
     err->offset = offset ? *offset : 0;
     set_where(err, where);
-    if (vsnprintf(err->msg, sizeof(err->msg), fmt, args) < 0)
+    if (vsnprintf(err->msg, sizeof(err->msg), fmt, args) < 0) {
         err->msg[0] = 0;
+    }
     return status;
 }
 
@@ -112,13 +119,12 @@ static enum sl_status status_of(int errnum)
 enum sl_status sl_fail_errno(struct sl_error *err, int errnum, const char *where, const char *what)
 {
     char buf[128];
-    const char *text = buf;
+    const char *text;
 
 #if defined(__GLIBC__)
     text = strerror_r(errnum, buf, sizeof(buf)); /* GNU: may answer with static storage */
 #else
-    if (strerror_r(errnum, buf, sizeof(buf)) != 0)
-        (void)snprintf(buf, sizeof(buf), "error %d", errnum);
+    text = strerror_r(errnum, buf, sizeof(buf)) == 0 ? buf : "unknown error";
 #endif
     return sl_fail(err, status_of(errnum), where, "%s: %s", what, text);
 }

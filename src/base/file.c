@@ -10,8 +10,9 @@
 
 static enum sl_status check_regular(const struct stat *st, const char *path, struct sl_error *err)
 {
-    if (S_ISREG(st->st_mode))
+    if (S_ISREG(st->st_mode)) {
         return SL_OK;
+    }
     return sl_fail(err, SL_EUNSUPPORTED, path, "is %s, not a regular file",
                    S_ISDIR(st->st_mode) ? "a directory" : "a pipe, socket or device");
 }
@@ -25,24 +26,28 @@ enum sl_status sl_file_open(struct sl_file **out, const char *path, struct sl_er
 
     *out = NULL;
     /* Before open: opening a pipe would wait for its other end. */
-    if (stat(path, &st) < 0)
+    if (stat(path, &st) < 0) {
         return sl_fail_errno(err, errno, path, "open");
+    }
     status = check_regular(&st, path, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
-    do
+    }
+    do {
         fd = open(path, O_RDONLY | O_CLOEXEC);
-    while (fd < 0 && errno == EINTR);
+    } while (fd < 0 && errno == EINTR);
     if (fd < 0 || fstat(fd, &st) < 0) {
         status = sl_fail_errno(err, errno, path, "open");
         goto out;
     }
     status = check_regular(&st, path, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         goto out;
+    }
     file = sl_alloc_zero(sizeof(*file));
-    if (file)
+    if (file) {
         file->name = sl_strdup(path);
+    }
     if (!file || !file->name) {
         status = sl_fail_memory(err);
         goto out;
@@ -53,8 +58,9 @@ enum sl_status sl_file_open(struct sl_file **out, const char *path, struct sl_er
     *out = file;
     return SL_OK;
 out:
-    if (fd >= 0)
+    if (fd >= 0) {
         (void)close(fd);
+    }
     sl_free(file);
     return status;
 }
@@ -69,12 +75,14 @@ void sl_file_unref(struct sl_file **file)
 {
     struct sl_file *f;
 
-    if (!file || !*file)
+    if (!file || !*file) {
         return;
+    }
     f = *file;
     *file = NULL;
-    if (atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1) {
         return;
+    }
     (void)close(f->fd);
     sl_free(f->name);
     sl_free(f);

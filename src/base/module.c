@@ -34,15 +34,16 @@ static bool own_path(char *path, size_t size)
     ssize_t n;
     int length;
 
-    if (dladdr1(&here, &info, (void **)&map, RTLD_DL_LINKMAP) && map &&
-        map->l_name && map->l_name[0]) {
+    if (dladdr1(&here, &info, (void **)&map, RTLD_DL_LINKMAP) && map && map->l_name &&
+        map->l_name[0]) {
         length = snprintf(path, size, "%s", map->l_name);
         return length > 0 && (size_t)length < size;
     }
     /* For the program itself the loader only knows argv[0]. */
     n = readlink("/proc/self/exe", path, size - 1);
-    if (n <= 0 || (size_t)n >= size - 1)
+    if (n <= 0 || (size_t)n >= size - 1) {
         return false;
+    }
     path[n] = 0;
     return true;
 }
@@ -62,8 +63,9 @@ static void *open_in(const char *directory, const char *name, struct sl_writer *
 
         handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
         why = handle ? NULL : dlerror();
-        if (!handle)
+        if (!handle) {
             sl_write_format(reasons, "; %s", why ? why : path);
+        }
     } else {
         sl_write_format(reasons, "; not in %s", directory);
     }
@@ -73,21 +75,24 @@ static void *open_in(const char *directory, const char *name, struct sl_writer *
 
 static void *open_module(const char *name, struct sl_writer *reasons)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in the library changes the environment */
     const char *chosen = secure_getenv("SLUICE_MODULES");
     char beside[PATH_BYTES_MAX + sizeof("/modules")];
     char *slash;
     void *handle = NULL;
 
-    if (chosen && chosen[0])
+    if (chosen && chosen[0]) {
         handle = open_in(chosen, name, reasons);
+    }
     if (!handle && own_path(beside, PATH_BYTES_MAX)) {
         slash = strrchr(beside, '/');
         (void)snprintf(slash ? slash : beside, sizeof("/modules"), "%s",
                        slash ? "/modules" : "modules");
         handle = open_in(beside, name, reasons);
     }
-    if (!handle)
+    if (!handle) {
         handle = open_in(SL_MODULE_DIR, name, reasons);
+    }
     return handle;
 }
 
@@ -98,8 +103,9 @@ enum sl_status sl_module_symbol(const char *name, const char *symbol, const void
     void *handle;
 
     *out = NULL;
-    if (!name_is_valid(name))
+    if (!name_is_valid(name)) {
         return sl_fail(err, SL_EINVAL, name, "is not the name of a module");
+    }
     sl_writer_init(&reasons, REASONS_MAX);
     handle = open_module(name, &reasons);
     if (!handle) {
@@ -111,7 +117,8 @@ enum sl_status sl_module_symbol(const char *name, const char *symbol, const void
     }
     sl_writer_clear(&reasons);
     *out = dlsym(handle, symbol);
-    if (!*out)
+    if (!*out) {
         return sl_fail(err, SL_EUNSUPPORTED, name, "the module does not have \"%s\"", symbol);
+    }
     return SL_OK; /* never closed: vtables in it are kept */
 }

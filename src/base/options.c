@@ -39,8 +39,9 @@ static size_t field_size(const struct sl_option *o)
 const struct sl_option *sl_options_find(const struct sl_option *table, const char *key)
 {
     for (const struct sl_option *o = table; o->key; o++) {
-        if (strcmp(o->key, key) == 0)
+        if (strcmp(o->key, key) == 0) {
             return o;
+        }
     }
     return NULL;
 }
@@ -50,10 +51,12 @@ static size_t edit_distance(const char *a, const char *b)
 {
     size_t row[KEY_MAX + 1], la = strlen(a), lb = strlen(b);
 
-    if (la > KEY_MAX || lb > KEY_MAX)
+    if (la > KEY_MAX || lb > KEY_MAX) {
         return SIZE_MAX;
-    for (size_t j = 0; j <= lb; j++)
+    }
+    for (size_t j = 0; j <= lb; j++) {
         row[j] = j;
+    }
     for (size_t i = 1; i <= la; i++) {
         size_t corner = row[0];
 
@@ -62,10 +65,12 @@ static size_t edit_distance(const char *a, const char *b)
             size_t best = corner + (a[i - 1] != b[j - 1]);
 
             corner = row[j];
-            if (row[j] + 1 < best)
+            if (row[j] + 1 < best) {
                 best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
+            }
+            if (row[j - 1] + 1 < best) {
                 best = row[j - 1] + 1;
+            }
             row[j] = best;
         }
     }
@@ -86,9 +91,10 @@ static enum sl_status unknown_key(const struct sl_option *table, const char *key
             nearest = o;
         }
     }
-    if (nearest)
+    if (nearest) {
         return sl_fail(err, SL_ENOTFOUND, key, "no such option; did you mean \"%s\"?",
                        nearest->key);
+    }
     return sl_fail(err, SL_ENOTFOUND, key, "no such option");
 }
 
@@ -98,16 +104,19 @@ static bool parse_int(const char *text, int64_t *out)
     bool negative = *text == '-';
     int64_t v = 0;
 
-    if (*text == '-' || *text == '+')
+    if (*text == '-' || *text == '+') {
         text++;
-    if (!*text)
+    }
+    if (!*text) {
         return false;
+    }
     for (; *text; text++) {
         int digit = *text - '0';
 
         if (digit < 0 || digit > 9 || __builtin_mul_overflow(v, 10, &v) ||
-            __builtin_add_overflow(v, negative ? -digit : digit, &v))
+            __builtin_add_overflow(v, negative ? -digit : digit, &v)) {
             return false;
+        }
     }
     *out = v;
     return true;
@@ -149,10 +158,12 @@ static enum sl_status set_int(const struct sl_option *o, void *field, const char
 {
     int64_t v;
 
-    if (!parse_int(value, &v))
+    if (!parse_int(value, &v)) {
         return refuse(o, value, "a whole number", err);
-    if (v < o->min || v > o->max)
+    }
+    if (v < o->min || v > o->max) {
         return out_of_range(o, value, err);
+    }
     memcpy(field, &v, sizeof(v));
     return SL_OK;
 }
@@ -162,11 +173,13 @@ static enum sl_status set_rational(const struct sl_option *o, void *field, const
 {
     struct sl_rational v;
 
-    if (!sl_rational_parse(value, &v))
+    if (!sl_rational_parse(value, &v)) {
         return refuse(o, value, "a number like 25, 29.97 or 30000/1001", err);
+    }
     if (sl_rational_compare(v, sl_rational(o->min, 1)) < 0 ||
-        sl_rational_compare(v, sl_rational(o->max, 1)) > 0)
+        sl_rational_compare(v, sl_rational(o->max, 1)) > 0) {
         return out_of_range(o, value, err);
+    }
     memcpy(field, &v, sizeof(v));
     return SL_OK;
 }
@@ -176,9 +189,10 @@ static enum sl_status set_string(const struct sl_option *o, void *field, const c
 {
     size_t length = strlen(value);
 
-    if (length >= o->capacity)
+    if (length >= o->capacity) {
         return sl_fail(err, SL_EINVAL, o->key, "is %zu bytes long (at most %zu)", length,
                        o->capacity ? o->capacity - 1 : 0);
+    }
     memset(field, 0, o->capacity);
     memcpy(field, value, length);
     return SL_OK;
@@ -193,10 +207,12 @@ static void join_choices(const struct sl_option *o, char *text, size_t size)
     for (const char *const *c = o->choices; *c; c++) {
         size_t length = strlen(*c);
 
-        if (used + length + 2 > size)
+        if (used + length + 2 > size) {
             return;
-        if (used)
+        }
+        if (used) {
             text[used++] = '|';
+        }
         memcpy(text + used, *c, length + 1);
         used += length;
     }
@@ -225,15 +241,18 @@ static enum sl_status set_size(const struct sl_option *o, void *field, const cha
     int64_t w, h;
     int32_t v[2];
 
-    if (!x || (size_t)(x - value) >= sizeof(width))
+    if (!x || (size_t)(x - value) >= sizeof(width)) {
         return refuse(o, value, "a size like 1920x1080", err);
+    }
     memcpy(width, value, (size_t)(x - value));
     width[x - value] = 0;
-    if (!parse_int(width, &w) || !parse_int(x + 1, &h))
+    if (!parse_int(width, &w) || !parse_int(x + 1, &h)) {
         return refuse(o, value, "a size like 1920x1080", err);
+    }
     if (w < o->min || w > o->max || h < o->min || h > o->max || w < INT32_MIN || w > INT32_MAX ||
-        h < INT32_MIN || h > INT32_MAX)
+        h < INT32_MIN || h > INT32_MAX) {
         return out_of_range(o, value, err);
+    }
     v[0] = (int32_t)w;
     v[1] = (int32_t)h;
     memcpy(field, v, sizeof(v));
@@ -246,8 +265,9 @@ static enum sl_status set_value(const struct sl_option *o, void *params, const c
     void *field = field_of(o, params);
 
     if (!value) {
-        if (o->type == SL_OPTION_BOOL)
+        if (o->type == SL_OPTION_BOOL) {
             return set_bool(o, field, "yes", err);
+        }
         return sl_fail(err, SL_EINVAL, o->key, "needs a value%s%s", o->metavar ? ": " : "",
                        o->metavar ? o->metavar : "");
     }
@@ -275,8 +295,9 @@ enum sl_status sl_options_set(const struct sl_option *table, void *params, const
 {
     const struct sl_option *o = sl_options_find(table, key);
 
-    if (!o)
+    if (!o) {
         return unknown_key(table, key, err);
+    }
     return set_value(o, params, value, err);
 }
 
@@ -290,8 +311,9 @@ enum sl_status sl_options_default(const struct sl_option *table, void *params, s
             continue;
         }
         status = set_value(o, params, o->value_default, err);
-        if (status != SL_OK)
+        if (status != SL_OK) {
             return status;
+        }
     }
     return SL_OK;
 }
@@ -310,10 +332,15 @@ struct printer {
 static void print(struct printer *p, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        if (p->used + 1 < p->size)
+        if (p->used + 1 < p->size) {
             p->buf[p->used] = text[i];
+        }
         p->used++;
-        p->column = text[i] == '\n' ? 0 : p->column + ((unsigned char)text[i] & 0xC0) != 0x80;
+        if (text[i] == '\n') {
+            p->column = 0;
+        } else if (((unsigned char)text[i] & 0xC0) != 0x80) { /* UTF-8: one column a character */
+            p->column++;
+        }
     }
 }
 
@@ -324,8 +351,9 @@ static void print_text(struct printer *p, const char *text)
 
 static void indent(struct printer *p)
 {
-    while (p->column < COLUMN)
+    while (p->column < COLUMN) {
         print(p, " ", 1);
+    }
 }
 
 static void print_words(struct printer *p, const char *text)
@@ -333,10 +361,11 @@ static void print_words(struct printer *p, const char *text)
     while (*text) {
         size_t length = strcspn(text, " ");
 
-        if (p->column > COLUMN && p->column + 1 + length > WIDTH)
+        if (p->column > COLUMN && p->column + 1 + length > WIDTH) {
             print(p, "\n", 1);
-        else if (p->column > COLUMN)
+        } else if (p->column > COLUMN) {
             print(p, " ", 1);
+        }
         indent(p);
         print(p, text, length);
         text += length;
@@ -352,8 +381,9 @@ static void print_metavar(struct printer *p, const struct sl_option *o)
     };
     char choices[160];
 
-    if (o->type == SL_OPTION_BOOL)
+    if (o->type == SL_OPTION_BOOL) {
         return;
+    }
     print(p, " ", 1);
     if (o->metavar) {
         print_text(p, o->metavar);
@@ -373,8 +403,9 @@ size_t sl_options_help(const struct sl_option *table, char *buf, size_t size)
         print_text(&p, "  --");
         print_text(&p, o->key);
         print_metavar(&p, o);
-        if (p.column + 2 > COLUMN)
+        if (p.column + 2 > COLUMN) {
             print(&p, "\n", 1);
+        }
         indent(&p);
         print_words(&p, o->help ? o->help : "");
         if (o->value_default) {
@@ -385,7 +416,8 @@ size_t sl_options_help(const struct sl_option *table, char *buf, size_t size)
         }
         print(&p, "\n", 1);
     }
-    if (size > 0)
+    if (size > 0) {
         buf[p.used < size ? p.used : size - 1] = 0;
+    }
     return p.used;
 }

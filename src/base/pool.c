@@ -63,10 +63,12 @@ static void *work(void *arg)
     for (;;) {
         struct task task;
 
-        while (!has_task(p) && !p->leaving)
+        while (!has_task(p) && !p->leaving) {
             pthread_cond_wait(&p->work, &p->lock);
-        if (!has_task(p))
+        }
+        if (!has_task(p)) {
             break;
+        }
         task = p->tasks[p->head];
         p->head = (p->head + 1) % p->backlog;
         me->running = p->submitted - p->count + 1;
@@ -95,8 +97,9 @@ static int start(struct sl_pool *p, unsigned threads)
 
         w->pool = p;
         rc = pthread_create(&w->thread, NULL, work, w);
-        if (rc == 0)
+        if (rc == 0) {
             p->threads++;
+        }
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return rc;
@@ -120,13 +123,15 @@ enum sl_status sl_pool_create(struct sl_pool **out, unsigned threads, size_t bac
     int rc;
 
     *out = NULL;
-    if (threads == 0 || threads > THREADS_MAX || backlog == 0)
+    if (threads == 0 || threads > THREADS_MAX || backlog == 0) {
         return sl_fail(err, SL_EINVAL, NULL,
                        "a pool of %u threads (1 to %d) with a backlog of %zu (at least 1)", threads,
                        THREADS_MAX, backlog);
+    }
     p = sl_alloc_zero(sizeof(*p));
-    if (!p)
+    if (!p) {
         return sl_fail_memory(err);
+    }
     p->tasks = sl_alloc_array(backlog, sizeof(*p->tasks));
     p->workers = sl_alloc_array(threads, sizeof(*p->workers));
     p->backlog = backlog;
@@ -155,8 +160,9 @@ enum sl_status sl_pool_submit(struct sl_pool *p,
     enum sl_status status = SL_OK;
 
     pthread_mutex_lock(&p->lock);
-    while (p->count == p->backlog && !sl_cancelled(&p->cancel))
+    while (p->count == p->backlog && !sl_cancelled(&p->cancel)) {
         pthread_cond_wait(&p->room, &p->lock);
+    }
     if (sl_cancelled(&p->cancel)) {
         status = SL_ECANCELLED;
     } else {
@@ -172,11 +178,13 @@ enum sl_status sl_pool_submit(struct sl_pool *p,
 /* Whether a task up to number last is waiting or running. */
 static bool is_busy(const struct sl_pool *p, uint64_t last)
 {
-    if (p->count > 0 && p->submitted - p->count + 1 <= last)
+    if (p->count > 0 && p->submitted - p->count + 1 <= last) {
         return true;
+    }
     for (unsigned i = 0; i < p->threads; i++) {
-        if (p->workers[i].running != 0 && p->workers[i].running <= last)
+        if (p->workers[i].running != 0 && p->workers[i].running <= last) {
             return true;
+        }
     }
     return false;
 }
@@ -187,8 +195,9 @@ void sl_pool_wait(struct sl_pool *p)
 
     pthread_mutex_lock(&p->lock);
     last = p->submitted;
-    while (is_busy(p, last))
+    while (is_busy(p, last)) {
         pthread_cond_wait(&p->ended, &p->lock);
+    }
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -203,8 +212,9 @@ void sl_pool_cancel(struct sl_pool *p)
         p->head = (p->head + 1) % p->backlog;
         p->count--;
         pthread_mutex_unlock(&p->lock);
-        if (task.drop)
+        if (task.drop) {
             task.drop(task.arg);
+        }
         pthread_mutex_lock(&p->lock);
     }
     pthread_cond_broadcast(&p->ended);
@@ -215,15 +225,17 @@ void sl_pool_destroy(struct sl_pool **pool)
 {
     struct sl_pool *p;
 
-    if (!pool || !*pool)
+    if (!pool || !*pool) {
         return;
+    }
     p = *pool;
     *pool = NULL;
     pthread_mutex_lock(&p->lock);
     p->leaving = true;
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->lock);
-    for (unsigned i = 0; i < p->threads; i++)
+    for (unsigned i = 0; i < p->threads; i++) {
         pthread_join(p->workers[i].thread, NULL);
+    }
     destroy(p);
 }

@@ -40,13 +40,15 @@ static enum sl_status open_directory(struct sl_publish *p, struct sl_error *err)
         p->directory = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     } else {
         directory = sl_format("%.*s", (int)length, p->path);
-        if (!directory)
+        if (!directory) {
             return sl_fail_memory(err);
+        }
         p->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         sl_free(directory);
     }
-    if (p->directory < 0)
+    if (p->directory < 0) {
         return sl_fail_errno(err, errno, p->path, "open the directory");
+    }
     return SL_OK;
 }
 
@@ -56,8 +58,9 @@ static void lock_temp(int fd, bool *swept)
 {
     struct stat st;
 
-    while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+    while (flock(fd, LOCK_EX) < 0 && errno == EINTR) {
         ;
+    }
     *swept = fstat(fd, &st) == 0 && st.st_nlink == 0;
 }
 
@@ -67,13 +70,15 @@ static enum sl_status open_temp(struct sl_publish *p, struct sl_error *err)
         uint64_t random;
         bool swept;
 
-        if (getentropy(&random, sizeof(random)) < 0)
+        if (getentropy(&random, sizeof(random)) < 0) {
             return sl_fail_errno(err, errno, p->path, "random number");
+        }
         (void)snprintf(p->temp, sizeof(p->temp), ".%.*s.%016llx" SUFFIX, NAME_KEPT, p->name,
                        (unsigned long long)random);
         p->fd = openat(p->directory, p->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (p->fd < 0 && (errno == EEXIST || errno == EINTR))
+        if (p->fd < 0 && (errno == EEXIST || errno == EINTR)) {
             continue;
+        }
         if (p->fd < 0) {
             int errnum = errno;
 
@@ -81,8 +86,9 @@ static enum sl_status open_temp(struct sl_publish *p, struct sl_error *err)
             return sl_fail_errno(err, errnum, p->path, "create");
         }
         lock_temp(p->fd, &swept);
-        if (!swept)
+        if (!swept) {
             return SL_OK;
+        }
         (void)close(p->fd);
         p->fd = -1;
     }
@@ -98,8 +104,9 @@ enum sl_status sl_publish_open(struct sl_publish **out, const char *path, struct
 
     *out = NULL;
     p = sl_alloc_zero(sizeof(*p));
-    if (!p)
+    if (!p) {
         return sl_fail_memory(err);
+    }
     p->directory = -1;
     p->fd = -1;
     p->path = sl_strdup(path);
@@ -114,8 +121,9 @@ enum sl_status sl_publish_open(struct sl_publish **out, const char *path, struct
         goto out;
     }
     status = open_directory(p, err);
-    if (status == SL_OK)
+    if (status == SL_OK) {
         status = open_temp(p, err);
+    }
     if (status == SL_OK) {
         *out = p;
         return SL_OK;
@@ -130,8 +138,9 @@ enum sl_status sl_publish_write(struct sl_publish *p, const void *data, size_t s
 {
     enum sl_status status = sl_io_write(p->fd, data, size, p->path, err);
 
-    if (status != SL_OK)
+    if (status != SL_OK) {
         p->failed = status;
+    }
     return status;
 }
 
@@ -140,8 +149,9 @@ enum sl_status sl_publish_chain(struct sl_publish *p, const struct sl_chain *cha
 {
     enum sl_status status = sl_chain_write(chain, p->fd, p->path, err);
 
-    if (status != SL_OK)
+    if (status != SL_OK) {
         p->failed = status;
+    }
     return status;
 }
 
@@ -149,9 +159,9 @@ static int sync_fd(int fd)
 {
     int rc;
 
-    do
+    do {
         rc = fsync(fd);
-    while (rc < 0 && errno == EINTR);
+    } while (rc < 0 && errno == EINTR);
     /* Some file systems cannot sync a directory and need not. */
     return rc < 0 && (errno == EINVAL || errno == ENOTSUP) ? 0 : rc;
 }
@@ -178,10 +188,11 @@ enum sl_status sl_publish_commit(struct sl_publish **publish, struct sl_error *e
     /* Some file systems report a failed write only here (NFS, quotas). */
     rc = close(p->fd);
     p->fd = -1;
-    if (rc < 0 && errno != EINTR)
+    if (rc < 0 && errno != EINTR) {
         status = sl_io_write_failed(errno, p->path, err);
-    else if (sync_fd(p->directory) < 0)
+    } else if (sync_fd(p->directory) < 0) {
         status = sl_fail_errno(err, errno, p->path, "sync the directory");
+    }
 out:
     sl_publish_abort(publish);
     return status;
@@ -191,16 +202,20 @@ void sl_publish_abort(struct sl_publish **publish)
 {
     struct sl_publish *p;
 
-    if (!publish || !*publish)
+    if (!publish || !*publish) {
         return;
+    }
     p = *publish;
     *publish = NULL;
-    if (p->temp[0])
+    if (p->temp[0]) {
         (void)unlinkat(p->directory, p->temp, 0);
-    if (p->fd >= 0)
+    }
+    if (p->fd >= 0) {
         (void)close(p->fd);
-    if (p->directory >= 0)
+    }
+    if (p->directory >= 0) {
         (void)close(p->directory);
+    }
     sl_free(p->path);
     sl_free(p);
 }
@@ -211,11 +226,13 @@ enum sl_status sl_publish_bytes(const char *path, const void *data, size_t size,
     struct sl_publish *p;
     enum sl_status status = sl_publish_open(&p, path, err);
 
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     status = sl_publish_write(p, data, size, err);
-    if (status == SL_OK)
+    if (status == SL_OK) {
         return sl_publish_commit(&p, err);
+    }
     sl_publish_abort(&p);
     return status;
 }
@@ -226,11 +243,13 @@ enum sl_status sl_publish_whole(const char *path, const struct sl_chain *chain,
     struct sl_publish *p;
     enum sl_status status = sl_publish_open(&p, path, err);
 
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     status = sl_publish_chain(p, chain, err);
-    if (status == SL_OK)
+    if (status == SL_OK) {
         return sl_publish_commit(&p, err);
+    }
     sl_publish_abort(&p);
     return status;
 }
@@ -240,14 +259,17 @@ static enum sl_status make_directory(const char *path, struct sl_error *err)
     struct stat st;
     int errnum;
 
-    if (mkdir(path, 0777) == 0)
+    if (mkdir(path, 0777) == 0) {
         return SL_OK;
+    }
     /* Not only EEXIST: a read-only or foreign parent answers with something else. */
     errnum = errno;
-    if (stat(path, &st) < 0)
+    if (stat(path, &st) < 0) {
         return sl_fail_errno(err, errnum, path, "make the directory");
-    if (!S_ISDIR(st.st_mode))
+    }
+    if (!S_ISDIR(st.st_mode)) {
         return sl_fail(err, SL_EEXIST, path, "exists and is not a directory");
+    }
     return SL_OK;
 }
 
@@ -256,20 +278,24 @@ enum sl_status sl_make_directories(const char *path, struct sl_error *err)
     char *copy;
     enum sl_status status = SL_OK;
 
-    if (path[0] == 0)
+    if (path[0] == 0) {
         return sl_fail(err, SL_EINVAL, path, "an empty name is not a directory");
+    }
     copy = sl_strdup(path);
-    if (!copy)
+    if (!copy) {
         return sl_fail_memory(err);
+    }
     for (char *c = copy + 1; *c && status == SL_OK; c++) {
-        if (*c != '/' || c[-1] == '/')
+        if (*c != '/' || c[-1] == '/') {
             continue;
+        }
         *c = 0;
         status = make_directory(copy, err);
         *c = '/';
     }
-    if (status == SL_OK)
+    if (status == SL_OK) {
         status = make_directory(copy, err);
+    }
     sl_free(copy);
     return status;
 }
@@ -286,18 +312,23 @@ void sl_publish_sweep(const char *directory)
     DIR *dir = opendir(directory);
     struct dirent *entry;
 
-    if (!dir)
+    if (!dir) {
         return;
+    }
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
     while ((entry = readdir(dir)) != NULL) {
         int fd;
 
-        if (!is_temporary(entry->d_name))
+        if (!is_temporary(entry->d_name)) {
             continue;
+        }
         fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        if (fd < 0)
+        if (fd < 0) {
             continue;
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        }
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
             (void)unlinkat(dirfd(dir), entry->d_name, 0);
+        }
         (void)close(fd);
     }
     (void)closedir(dir);

@@ -27,11 +27,13 @@ enum sl_status sl_queue_create(struct sl_queue **out, size_t capacity, void (*dr
     int rc;
 
     *out = NULL;
-    if (capacity == 0)
+    if (capacity == 0) {
         return sl_fail(err, SL_EINVAL, NULL, "a queue needs room for one item");
+    }
     q = sl_alloc_zero(sizeof(*q));
-    if (!q)
+    if (!q) {
         return sl_fail_memory(err);
+    }
     q->items = sl_alloc_array(capacity, sizeof(*q->items));
     if (!q->items) {
         sl_free(q);
@@ -40,14 +42,17 @@ enum sl_status sl_queue_create(struct sl_queue **out, size_t capacity, void (*dr
     q->capacity = capacity;
     q->drop = drop;
     rc = pthread_mutex_init(&q->lock, NULL);
-    if (rc)
+    if (rc) {
         goto no_lock;
+    }
     rc = pthread_cond_init(&q->not_full, NULL);
-    if (rc)
+    if (rc) {
         goto no_full;
+    }
     rc = pthread_cond_init(&q->not_empty, NULL);
-    if (rc)
+    if (rc) {
         goto no_empty;
+    }
     *out = q;
     return SL_OK;
 no_empty:
@@ -62,8 +67,9 @@ no_lock:
 
 static bool take(struct sl_queue *q, void **item)
 {
-    if (q->count == 0)
+    if (q->count == 0) {
         return false;
+    }
     *item = q->items[q->head];
     q->head = (q->head + 1) % q->capacity;
     q->count--;
@@ -80,8 +86,9 @@ static void drop_all(struct sl_queue *q)
         pthread_mutex_lock(&q->lock);
         more = take(q, &item);
         pthread_mutex_unlock(&q->lock);
-        if (more && q->drop)
+        if (more && q->drop) {
             q->drop(item);
+        }
     } while (more);
 }
 
@@ -89,8 +96,9 @@ void sl_queue_destroy(struct sl_queue **queue)
 {
     struct sl_queue *q;
 
-    if (!queue || !*queue)
+    if (!queue || !*queue) {
         return;
+    }
     q = *queue;
     *queue = NULL;
     drop_all(q);
@@ -106,8 +114,9 @@ enum sl_status sl_queue_push(struct sl_queue *q, void *item)
     enum sl_status status = SL_OK;
 
     pthread_mutex_lock(&q->lock);
-    while (q->count == q->capacity && !q->closed && !q->cancelled)
+    while (q->count == q->capacity && !q->closed && !q->cancelled) {
         pthread_cond_wait(&q->not_full, &q->lock);
+    }
     if (q->cancelled) {
         status = SL_ECANCELLED;
     } else if (q->closed) {
@@ -127,14 +136,16 @@ enum sl_status sl_queue_pop(struct sl_queue *q, void **item)
 
     *item = NULL;
     pthread_mutex_lock(&q->lock);
-    while (q->count == 0 && !q->closed && !q->cancelled)
+    while (q->count == 0 && !q->closed && !q->cancelled) {
         pthread_cond_wait(&q->not_empty, &q->lock);
-    if (q->cancelled)
+    }
+    if (q->cancelled) {
         status = SL_ECANCELLED;
-    else if (take(q, item))
+    } else if (take(q, item)) {
         pthread_cond_signal(&q->not_full);
-    else
+    } else {
         status = SL_EOF;
+    }
     pthread_mutex_unlock(&q->lock);
     return status;
 }

@@ -35,8 +35,9 @@ static struct wide wide_mul(u128 a, uint64_t b)
 static int wide_compare(struct wide a, struct wide b)
 {
     for (int i = 2; i >= 0; i--) {
-        if (a.limb[i] != b.limb[i])
+        if (a.limb[i] != b.limb[i]) {
             return a.limb[i] < b.limb[i] ? -1 : 1;
+        }
     }
     return 0;
 }
@@ -79,8 +80,9 @@ static int64_t divide(bool negative, uint64_t value, u128 num, u128 den, enum sl
 
         q += up;
     }
-    if (q > INT64_MAX)
+    if (q > INT64_MAX) {
         q = INT64_MAX;
+    }
     return negative ? -(int64_t)q : (int64_t)q;
 }
 
@@ -99,13 +101,15 @@ struct sl_rational sl_rational_reduce(struct sl_rational r)
     uint64_t num = magnitude(r.num), den = magnitude(r.den), g;
     bool negative = (r.num < 0) != (r.den < 0);
 
-    if (den == 0)
+    if (den == 0) {
         return r;
+    }
     g = (uint64_t)gcd(num, den);
     num /= g;
     den /= g;
-    if (num > INT64_MAX || den > INT64_MAX) /* INT64_MIN over something odd: stays as given */
+    if (num > INT64_MAX || den > INT64_MAX) { /* INT64_MIN over something odd: stays as given */
         return r;
+    }
     return (struct sl_rational){negative ? -(int64_t)num : (int64_t)num, (int64_t)den};
 }
 
@@ -128,15 +132,18 @@ struct sl_rational sl_rational_limit(struct sl_rational r, int64_t max)
     a = magnitude(r.num);
     b = magnitude(r.den);
     negative = (r.num < 0) != (r.den < 0);
-    if (b == 0 || (a <= limit && b <= limit))
+    if (b == 0 || (a <= limit && b <= limit)) {
         return r;
+    }
     while (b != 0) {
         uint64_t x = a / b, fit = x, next;
 
-        if (p != 0 && fit > (limit - p0) / p)
+        if (p != 0 && fit > (limit - p0) / p) {
             fit = (limit - p0) / p;
-        if (q != 0 && fit > (limit - q0) / q)
+        }
+        if (q != 0 && fit > (limit - q0) / q) {
             fit = (limit - q0) / q;
+        }
         next = a - fit * b;
         if (fit < x) {
             /* Between two convergents: fit * p/q "plus" p0/q0, if it is nearer than p/q. */
@@ -164,8 +171,9 @@ int64_t sl_rescale(int64_t value, struct sl_rational from, struct sl_rational to
 {
     u128 num, den, g;
 
-    if (value == SL_NO_TIME || !sl_rational_valid(from) || !sl_rational_valid(to))
+    if (value == SL_NO_TIME || !sl_rational_valid(from) || !sl_rational_valid(to)) {
         return SL_NO_TIME;
+    }
     num = (u128)(uint64_t)from.num * (uint64_t)to.den;
     den = (u128)(uint64_t)from.den * (uint64_t)to.num;
     if (num >> 64 != 0) {
@@ -178,8 +186,9 @@ int64_t sl_rescale(int64_t value, struct sl_rational from, struct sl_rational to
 
 int64_t sl_muldiv(int64_t value, int64_t num, int64_t den, enum sl_rounding rounding)
 {
-    if (value == SL_NO_TIME || den == 0)
+    if (value == SL_NO_TIME || den == 0) {
         return SL_NO_TIME;
+    }
     return divide(((value < 0) != (num < 0)) != (den < 0), magnitude(value), magnitude(num),
                   magnitude(den), rounding);
 }
@@ -188,8 +197,9 @@ int sl_time_compare(int64_t a, struct sl_rational tb_a, int64_t b, struct sl_rat
 {
     int order;
 
-    if ((a < 0) != (b < 0) || a == 0 || b == 0)
+    if ((a < 0) != (b < 0) || a == 0 || b == 0) {
         return (a > b) - (a < b);
+    }
     order = wide_compare(wide_mul((u128)(uint64_t)tb_a.num * (uint64_t)tb_b.den, magnitude(a)),
                          wide_mul((u128)(uint64_t)tb_b.num * (uint64_t)tb_a.den, magnitude(b)));
     return a < 0 ? -order : order;
@@ -200,13 +210,16 @@ static bool parse_digits(const char **text, int64_t *v, int64_t *scale)
 {
     const char *c = *text;
 
-    if (*c < '0' || *c > '9')
+    if (*c < '0' || *c > '9') {
         return false;
+    }
     for (; *c >= '0' && *c <= '9'; c++) {
-        if (__builtin_mul_overflow(*v, 10, v) || __builtin_add_overflow(*v, *c - '0', v))
+        if (__builtin_mul_overflow(*v, 10, v) || __builtin_add_overflow(*v, *c - '0', v)) {
             return false;
-        if (scale && __builtin_mul_overflow(*scale, 10, scale))
+        }
+        if (scale && __builtin_mul_overflow(*scale, 10, scale)) {
             return false;
+        }
     }
     *text = c;
     return true;
@@ -217,24 +230,30 @@ bool sl_rational_parse(const char *text, struct sl_rational *out)
     struct sl_rational r = {0, 1};
     bool negative = *text == '-';
 
-    if (*text == '-' || *text == '+')
+    if (*text == '-' || *text == '+') {
         text++;
-    if (!parse_digits(&text, &r.num, NULL))
+    }
+    if (!parse_digits(&text, &r.num, NULL)) {
         return false;
+    }
     if (*text == '.') {
         text++;
-        if (!parse_digits(&text, &r.num, &r.den))
+        if (!parse_digits(&text, &r.num, &r.den)) {
             return false;
+        }
     } else if (*text == '/' || *text == ':') {
         text++;
         r.den = 0;
-        if (!parse_digits(&text, &r.den, NULL) || r.den == 0)
+        if (!parse_digits(&text, &r.den, NULL) || r.den == 0) {
             return false;
+        }
     }
-    if (*text)
+    if (*text) {
         return false;
-    if (negative)
+    }
+    if (negative) {
         r.num = -r.num;
+    }
     *out = sl_rational_reduce(r);
     return true;
 }

@@ -46,18 +46,21 @@ enum sl_status sl_window_create(struct sl_window **out, const struct sl_window_s
     struct sl_window *w = sl_alloc_zero(sizeof(*w));
 
     *out = NULL;
-    if (w)
+    if (w) {
         w->name = sl_strdup(source->name ? source->name : "input");
+    }
     if (!w || !w->name) {
         sl_free(w);
         return sl_fail_memory(err);
     }
     w->source = *source;
     w->step = source->file ? STEP_MIN : STEP_MAX;
-    if (is_pushed(w))
+    if (is_pushed(w)) {
         w->source.seekable = false;
-    if (source->file)
+    }
+    if (source->file) {
         sl_file_ref(source->file);
+    }
     *out = w;
     return SL_OK;
 }
@@ -66,8 +69,9 @@ void sl_window_destroy(struct sl_window **window)
 {
     struct sl_window *w;
 
-    if (!window || !*window)
+    if (!window || !*window) {
         return;
+    }
     w = *window;
     *window = NULL;
     sl_file_unref(&w->source.file);
@@ -83,8 +87,9 @@ const char *sl_window_name(const struct sl_window *w)
 
 int64_t sl_window_size(const struct sl_window *w)
 {
-    if (w->source.size < 0 && w->ended)
+    if (w->source.size < 0 && w->ended) {
         return held_end(w);
+    }
     return w->source.size;
 }
 
@@ -107,8 +112,9 @@ static void drop(struct sl_window *w, size_t n)
 
 static void drop_before(struct sl_window *w, int64_t offset)
 {
-    if (offset <= w->base)
+    if (offset <= w->base) {
         return;
+    }
     drop(w, offset < held_end(w) ? (size_t)(offset - w->base) : w->held);
 }
 
@@ -118,8 +124,9 @@ static enum sl_status make_room(struct sl_window *w, size_t more, struct sl_erro
     size_t wanted, capacity;
     uint8_t *data;
 
-    if (w->capacity - w->start - w->held >= more)
+    if (w->capacity - w->start - w->held >= more) {
         return SL_OK;
+    }
     wanted = w->held + more; /* both bounded by the callers */
     if (wanted <= w->capacity) {
         memmove(w->data, w->data + w->start, w->held);
@@ -127,15 +134,19 @@ static enum sl_status make_room(struct sl_window *w, size_t more, struct sl_erro
         return SL_OK;
     }
     capacity = w->capacity * 2;
-    if (capacity > SL_WINDOW_MAX + STEP_MAX)
+    if (capacity > SL_WINDOW_MAX + STEP_MAX) {
         capacity = SL_WINDOW_MAX + STEP_MAX;
-    if (capacity < wanted)
+    }
+    if (capacity < wanted) {
         capacity = wanted;
+    }
     data = sl_alloc(capacity);
-    if (!data)
+    if (!data) {
         return sl_fail_memory(err);
-    if (w->held)
+    }
+    if (w->held) {
         memcpy(data, w->data + w->start, w->held);
+    }
     sl_free(w->data);
     w->data = data;
     w->capacity = capacity;
@@ -150,8 +161,9 @@ static enum sl_status fill(struct sl_window *w, int64_t offset, void *dst, size_
 
     *got = 0;
     status = w->source.fill(w->source.opaque, offset, dst, size, got, err);
-    if (status == SL_OK && *got > size)
+    if (status == SL_OK && *got > size) {
         return sl_fail(err, SL_EIO, w->name, "%zu bytes came where %zu were asked for", *got, size);
+    }
     return status;
 }
 
@@ -161,11 +173,13 @@ static enum sl_status fetch(struct sl_window *w, size_t size, struct sl_error *e
     enum sl_status status = make_room(w, size, err);
     size_t got;
 
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     status = fill(w, held_end(w), w->data + w->start + w->held, size, &got, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     w->held += got;
     w->ended = got == 0;
     return SL_OK;
@@ -174,13 +188,15 @@ static enum sl_status fetch(struct sl_window *w, size_t size, struct sl_error *e
 /* What a window is asked for, against what it can still give. */
 static enum sl_status check_request(struct sl_window *w, int64_t offset, struct sl_error *err)
 {
-    if (offset < 0)
+    if (offset < 0) {
         return sl_fail(err, SL_EINVAL, w->name, "a negative offset was asked for");
-    if (offset < w->base && !w->source.seekable)
+    }
+    if (offset < w->base && !w->source.seekable) {
         return sl_fail_at(err, SL_EIO, w->name, offset,
                           "cannot go back here: the input is not seekable and only bytes from "
                           "%" PRId64 " on are held",
                           w->base);
+    }
     w->asked = offset;
     return SL_OK;
 }
@@ -189,8 +205,9 @@ static enum sl_status check_request(struct sl_window *w, int64_t offset, struct 
 static void jump(struct sl_window *w, int64_t offset)
 {
     if (offset >= w->base && offset <= held_end(w)) {
-        if (w->step < STEP_MAX)
+        if (w->step < STEP_MAX) {
             w->step *= 4;
+        }
         return;
     }
     w->start = 0;
@@ -209,8 +226,9 @@ static enum sl_status skip_to(struct sl_window *w, int64_t offset, struct sl_err
 
         drop_before(w, held_end(w));
         status = fetch(w, left < (int64_t)STEP_MAX ? (size_t)left : STEP_MAX, err);
-        if (status != SL_OK)
+        if (status != SL_OK) {
             return status;
+        }
     }
     return SL_OK;
 }
@@ -220,39 +238,47 @@ static enum sl_status hold(struct sl_window *w, int64_t offset, size_t size, str
 {
     enum sl_status status;
 
-    if (offset >= w->base && offset <= held_end(w) && (uint64_t)(held_end(w) - offset) >= size)
+    if (offset >= w->base && offset <= held_end(w) && (uint64_t)(held_end(w) - offset) >= size) {
         return SL_OK;
+    }
     if (is_pushed(w)) {
-        if (w->ended)
+        if (w->ended) {
             return SL_OK;
+        }
         return SL_EAGAIN;
     }
     if (w->source.seekable) {
         jump(w, offset);
     } else {
         status = skip_to(w, offset, err);
-        if (status != SL_OK)
+        if (status != SL_OK) {
             return status;
+        }
         drop_before(w, w->released);
     }
     while (!w->ended || w->source.seekable) {
         int64_t end = held_end(w);
         size_t missing, want;
 
-        if (end < offset) /* ended while skipping */
+        if (end < offset) { /* ended while skipping */
             break;
+        }
         missing = (size_t)(end - offset) < size ? size - (size_t)(end - offset) : 0;
-        if (missing == 0)
+        if (missing == 0) {
             break;
+        }
         want = missing < w->step ? w->step : missing;
         /* What lies before offset stays while there is room, for those who look back. */
-        if (w->held + want > (w->source.seekable ? STEP_MAX * 2 : SL_WINDOW_MAX))
+        if (w->held + want > (w->source.seekable ? STEP_MAX * 2 : SL_WINDOW_MAX)) {
             drop_before(w, offset);
+        }
         status = fetch(w, want, err);
-        if (status != SL_OK)
+        if (status != SL_OK) {
             return status;
-        if (w->ended)
+        }
+        if (w->ended) {
             break;
+        }
     }
     return SL_OK;
 }
@@ -265,18 +291,22 @@ enum sl_status sl_window_view(struct sl_window *w, int64_t offset, size_t size,
 
     *data = NULL;
     *got = 0;
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
-    if (size > SL_WINDOW_MAX)
+    }
+    if (size > SL_WINDOW_MAX) {
         return sl_fail_at(err, SL_ENOMEM, w->name, offset,
                           "%zu bytes would have to be held at once (at most %u)", size,
                           SL_WINDOW_MAX);
+    }
     status = hold(w, offset, size, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     end = held_end(w);
-    if (offset < end)
+    if (offset < end) {
         *got = (uint64_t)(end - offset) < size ? (size_t)(end - offset) : size;
+    }
     *data = *got > 0 ? w->data + w->start + (size_t)(offset - w->base) : (const uint8_t *)"";
     return SL_OK;
 }
@@ -286,11 +316,13 @@ static size_t copy_held(const struct sl_window *w, int64_t offset, void *dst, si
 {
     size_t n;
 
-    if (offset < w->base || offset >= held_end(w))
+    if (offset < w->base || offset >= held_end(w)) {
         return 0;
+    }
     n = (size_t)(held_end(w) - offset);
-    if (n > size)
+    if (n > size) {
         n = size;
+    }
     memcpy(dst, w->data + w->start + (size_t)(offset - w->base), n);
     return n;
 }
@@ -301,8 +333,9 @@ static enum sl_status read_small(struct sl_window *w, int64_t offset, void *dst,
     enum sl_status status = hold(w, offset, size, err);
 
     /* SL_EAGAIN: the part that is there is taken, so that its place gets free. */
-    if (status != SL_OK && status != SL_EAGAIN)
+    if (status != SL_OK && status != SL_EAGAIN) {
         return status;
+    }
     *got += copy_held(w, offset, dst, size);
     w->asked = offset + (int64_t)*got;
     return status;
@@ -317,22 +350,26 @@ static enum sl_status read_direct(struct sl_window *w, int64_t offset, uint8_t *
 
     if (!w->source.seekable) {
         status = skip_to(w, offset, err);
-        if (status != SL_OK)
+        if (status != SL_OK) {
             return status;
-        if (w->ended)
+        }
+        if (w->ended) {
             return SL_OK;
+        }
         drop_before(w, held_end(w));
     }
     while (size > 0) {
         status = fill(w, offset, dst, size, &n, err);
-        if (status != SL_OK)
+        if (status != SL_OK) {
             return status;
+        }
         if (!w->source.seekable) {
             w->base += (int64_t)n;
             w->ended = n == 0;
         }
-        if (n == 0)
+        if (n == 0) {
             break;
+        }
         *got += n;
         dst += n;
         offset += (int64_t)n;
@@ -349,18 +386,21 @@ enum sl_status sl_window_read(struct sl_window *w, int64_t offset, void *dst, si
     size_t left = size - *got, part = 0;
     enum sl_status status = check_request(w, at, err);
 
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     if (is_pushed(w) || left <= SMALL) {
         status = read_small(w, at, to, left, &part, err);
     } else {
         part = copy_held(w, at, to, left);
-        if (part < left)
+        if (part < left) {
             status = read_direct(w, at + (int64_t)part, to + part, left - part, &part, err);
+        }
     }
     *got += part;
-    if (status == SL_OK && *got < size)
+    if (status == SL_OK && *got < size) {
         return SL_EOF;
+    }
     return status;
 }
 
@@ -371,8 +411,9 @@ enum sl_status sl_window_push(struct sl_window *w, const void *data, size_t size
     int64_t end = held_end(w), skip;
     enum sl_status status;
 
-    if (!is_pushed(w) || w->ended)
+    if (!is_pushed(w) || w->ended) {
         return sl_fail(err, SL_EINVAL, w->name, "bytes were pushed into a window that takes none");
+    }
     /* Bytes that were released before they came. */
     skip = w->released - end;
     if (skip > 0) {
@@ -383,17 +424,21 @@ enum sl_status sl_window_push(struct sl_window *w, const void *data, size_t size
         from += n;
         size -= n;
     }
-    if (size == 0)
+    if (size == 0) {
         return SL_OK;
-    if (size > SL_WINDOW_MAX - w->held)
+    }
+    if (size > SL_WINDOW_MAX - w->held) {
         drop_before(w, w->asked);
-    if (size > SL_WINDOW_MAX - w->held)
+    }
+    if (size > SL_WINDOW_MAX - w->held) {
         return sl_fail(err, SL_ENOMEM, w->name,
                        "%zu bytes are held and %zu more came (at most %u are held)", w->held, size,
                        SL_WINDOW_MAX);
+    }
     status = make_room(w, size, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     memcpy(w->data + w->start + w->held, from, size);
     w->held += size;
     return SL_OK;
@@ -401,14 +446,16 @@ enum sl_status sl_window_push(struct sl_window *w, const void *data, size_t size
 
 void sl_window_end(struct sl_window *w)
 {
-    if (is_pushed(w))
+    if (is_pushed(w)) {
         w->ended = true;
+    }
 }
 
 void sl_window_release(struct sl_window *w, int64_t offset)
 {
-    if (w->source.seekable || offset <= w->released)
+    if (w->source.seekable || offset <= w->released) {
         return;
+    }
     w->released = offset;
     drop_before(w, offset);
 }
