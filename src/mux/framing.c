@@ -95,39 +95,43 @@ static bool lengths_fit(const struct sl_framing *f, const uint8_t *data, size_t 
     return true;
 }
 
+/* The whole payload is needed only where it begins like a start code. */
+static enum sl_status look_closely(struct sl_framing *f, const struct sl_chain *payload,
+                                   struct sl_error *err)
+{
+    struct sl_buf *buf;
+    enum sl_status status = sl_chain_load(payload, &buf, err);
+    if (status)
+        return status;
+    if (!begins_with_start_code(buf->data, buf->size)) {
+        f->known = true;
+        f->annexb = false;
+    } else if (!lengths_fit(f, buf->data, buf->size)) {
+        f->known = true;
+        f->annexb = true;
+    }
+    sl_buf_unref(&buf);
+    return SL_OK;
+}
+
 enum sl_status sl_framing_is_annexb(struct sl_framing *f, const struct sl_chain *payload,
                                     bool *annexb, struct sl_error *err)
 {
     uint8_t head[3];
-    struct sl_buf *buf = NULL;
-    enum sl_status status;
-    bool in_file = payload->count && payload->slices[0].file;
+    enum sl_status status = SL_OK;
 
-    *annexb = false;
-    if (payload->size < (int64_t)sizeof head)
-        return SL_OK;
-    /* A stream does not change its framing on the way, and looking at every range of a file would
-     * cost a system call a packet. */
-    if (in_file && f->file_known) {
-        *annexb = f->file_annexb;
-        return SL_OK;
+    /* Looking into every range of a file would cost a system call a packet. */
+    if (payload->size >= (int64_t)sizeof head && !(f->known && payload->slices[0].file)) {
+        status = sl_chain_read(payload, 0, head, sizeof head, err);
+        if (!status && head[0] == 0 && head[1] == 0 && head[2] <= 1) {
+            status = look_closely(f, payload, err);
+        } else if (!status) {
+            f->known = true;
+            f->annexb = false;
+        }
     }
-    status = sl_chain_read(payload, 0, head, sizeof head, err);
-    if (status)
-        return status;
-    if (head[0] == 0 && head[1] == 0 && head[2] <= 1) {
-        status = sl_chain_load(payload, &buf, err);
-        if (status)
-            return status;
-        *annexb =
-            begins_with_start_code(buf->data, buf->size) && !lengths_fit(f, buf->data, buf->size);
-        sl_buf_unref(&buf);
-    }
-    if (in_file) {
-        f->file_known = true;
-        f->file_annexb = *annexb;
-    }
-    return SL_OK;
+    *annexb = f->annexb;
+    return status;
 }
 
 static enum sl_status add_unit(struct sl_units *units, const struct sl_nal *nal,

@@ -26,8 +26,8 @@ enum sl_unit_role {
 
 struct sl_framing {
     enum sl_codec codec;
-    struct sl_nal_config config;  /* points into the track's config */
-    bool file_known, file_annexb; /* what the first file-backed payload turned out to be */
+    struct sl_nal_config config; /* points into the track's config */
+    bool known, annexb;          /* of the last payload that could be only one of the two */
 };
 
 bool sl_framing_wanted(enum sl_codec codec); /* the codec consists of NAL units */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "made.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "media/hevc.h"
+#include "media/track.h"
+#include "unit.h"
+
+static const uint8_t avcc[] = {
+    0x01, 0x64, 0x00, 0x0c, 0xff, 0xe1, 0x00, 0x1a, 0x67, 0x64, 0x00, 0x0c, 0xac, 0xd9, 0x41, 0x41,
+    0x9f, 0x9f, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x03, 0x20, 0xf1, 0x42,
+    0x99, 0x60, 0x01, 0x00, 0x06, 0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0, 0xfd, 0xf8, 0xf8, 0x00,
+};
+
+static const uint8_t hvcc[] = {
+    0x01, 0x01, 0x60, 0x00, 0x00, 0x00, 0x90, 0x00, 0x00, 0x00, 0x00, 0x00, 0x3c, 0xf0, 0x00, 0xfc,
+    0xfd, 0xf8, 0xf8, 0x00, 0x00, 0x0f, 0x03, 0xa0, 0x00, 0x01, 0x00, 0x18, 0x40, 0x01, 0x0c, 0x01,
+    0xff, 0xff, 0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00, 0x00, 0x03, 0x00, 0x00, 0x03, 0x00,
+    0x3c, 0x95, 0x98, 0x09, 0xa1, 0x00, 0x01, 0x00, 0x2b, 0x42, 0x01, 0x01, 0x01, 0x60, 0x00, 0x00,
+    0x03, 0x00, 0x90, 0x00, 0x00, 0x03, 0x00, 0x00, 0x03, 0x00, 0x3c, 0xa0, 0x0a, 0x08, 0x0b, 0x9f,
+    0x79, 0x65, 0x66, 0x92, 0x4c, 0xaf, 0x01, 0x68, 0x08, 0x00, 0x00, 0x03, 0x00, 0x08, 0x00, 0x00,
+    0x03, 0x00, 0xc8, 0x40, 0xa2, 0x00, 0x01, 0x00, 0x07, 0x44, 0x01, 0xc1, 0x72, 0xb4, 0x62, 0x40,
+};
+
+static const uint8_t asc[] = {0x11, 0x90};
+
+static enum sl_status made_video(struct sl_track *t, enum sl_codec codec, const void *config,
+                                 size_t size)
+{
+    sl_track_init(t);
+    t->kind = SL_KIND_VIDEO;
+    t->codec = codec;
+    t->timebase = (struct sl_rational){1, 25};
+    t->width = 320;
+    t->height = 180;
+    return sl_track_set_config(t, config, size, NULL);
+}
+
+enum sl_status made_h264(struct sl_track *t)
+{
+    return made_video(t, SL_CODEC_H264, avcc, sizeof avcc);
+}
+
+enum sl_status made_hevc(struct sl_track *t)
+{
+    return made_video(t, SL_CODEC_HEVC, hvcc, sizeof hvcc);
+}
+
+enum sl_status made_aac(struct sl_track *t)
+{
+    sl_track_init(t);
+    t->kind = SL_KIND_AUDIO;
+    t->codec = SL_CODEC_AAC;
+    t->timebase = (struct sl_rational){1, 48000};
+    t->sample_rate = 48000;
+    t->channels = 2;
+    t->decode_delay = t->delay = 1024;
+    return sl_track_set_config(t, asc, sizeof asc, NULL);
+}
+
+const uint8_t *made_set(const struct sl_track *t, unsigned index, size_t *size)
+{
+    static struct sl_nal_config config; /* points into the track's own bytes */
+    if (t->codec == SL_CODEC_H264)
+        assert_int_equal(sl_avcc_parse(t->config, t->config_size, &config, NULL), SL_OK);
+    else
+        assert_int_equal(sl_hvcc_parse(t->config, t->config_size, &config, NULL), SL_OK);
+    assert_true(index < config.count);
+    *size = config.sets[index].size;
+    return config.sets[index].data;
+}
+
+enum sl_status made_packet(struct sl_packet **out, uint32_t track, int64_t pts, int64_t duration,
+                           const void *data, size_t size)
+{
+    uint8_t *to;
+    enum sl_status status = sl_packet_create_data(out, size, &to, NULL);
+    if (status)
+        return status;
+    if (size)
+        memcpy(to, data, size);
+    (*out)->track = track;
+    (*out)->pts = (*out)->dts = pts;
+    (*out)->duration = duration;
+    return SL_OK;
+}
