@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The encoders of this folder, one file each. */
+#ifndef SL_ENCODE_BACKENDS_H
+#define SL_ENCODE_BACKENDS_H
+
+#include "media/stage.h"
+
+extern const struct sl_encoder_ops sl_encode_x264; /* only where SL_HAVE_X264 */
+/* Opens module encode-libav at first need and hands over to sl_encode_aac_libav. */
+extern const struct sl_encoder_ops sl_encode_aac;
+
+/* What module encode-libav exports. */
+#define SL_ENCODE_LIBAV_MODULE "encode-libav"
+#define SL_ENCODE_LIBAV_SYMBOL "sl_encode_aac_libav"
+extern SL_API const struct sl_encoder_ops sl_encode_aac_libav;
+
+#endif

@@ -1,1 +1,0 @@
-extern int sl_placeholder_encode; int sl_placeholder_encode;

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The module's own code, linked in directly so that its allocations can be made to fail. */
+#include "encode/backends.h"
+#include "failing_alloc.h"
+#include "unit.h"
+
+static enum sl_status short_run(void *arg)
+{
+    struct sl_frame *const *frames = arg;
+    const struct sl_encode_params p = {.timebase = {1, 48000}, .sample_rate = 48000, .channels = 2};
+    const struct sl_encoder_ops *ops = &sl_encode_aac_libav;
+    struct sl_error err = {0};
+    struct sl_encoder *e;
+    size_t packets = 0;
+    enum sl_status status = ops->open(&e, &p, &err);
+    if (status != SL_OK) {
+        assert_null(e);
+        assert_int_equal(err.status, status);
+        return status;
+    }
+    for (int i = 0; i <= 3 && status == SL_OK; i++) {
+        status = ops->send(e, i < 3 ? frames[i] : NULL, &err);
+        while (status == SL_OK) {
+            struct sl_packet *packet;
+            status = ops->receive(e, &packet, &err);
+            packets += status == SL_OK;
+            sl_packet_unref(&packet);
+        }
+        if (status == SL_EAGAIN)
+            status = SL_OK;
+    }
+    ops->destroy(e);
+    if (status != SL_EOF)
+        return status;
+    assert_int_equal(packets, 4);
+    return SL_OK;
+}
+
+static void survives_failing_allocations(void **state)
+{
+    (void)state;
+    struct sl_frame *frames[3];
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sl_frame_create_audio(&frames[i], 2, 3, 48000, 1024, NULL), SL_OK);
+        frames[i]->pts = i * 1024;
+    }
+    failing_alloc_run(short_run, frames);
+    for (int i = 0; i < 3; i++)
+        sl_frame_unref(&frames[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(survives_failing_allocations)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
