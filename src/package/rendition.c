@@ -253,6 +253,15 @@ static enum sl_status publish_ready(struct sl_rendition *r, struct sl_error *err
     return status;
 }
 
+/* The encoder's priming lies before 0: it is in the first segment, but nobody hears it. */
+static int64_t sound_duration(struct sl_packet *const *packets, size_t count)
+{
+    int64_t duration = 0, before = packets[0]->pts < 0 ? -packets[0]->pts : 0;
+    for (size_t i = 0; i < count; i++)
+        duration += packets[i]->duration;
+    return duration > before ? duration - before : duration;
+}
+
 /* Ends the open segment where the next one starts. */
 static enum sl_status close_segment(struct sl_rendition *r, int64_t end, struct sl_error *err)
 {
@@ -265,11 +274,8 @@ static enum sl_status close_segment(struct sl_rendition *r, int64_t end, struct 
         status = sl_dts_assign(packets, r->open, end, r->decode_delay, err);
         segment.duration = end - packets[0]->pts;
     }
-    for (size_t i = 0; !r->video && i < r->open; i++)
-        segment.duration += packets[i]->duration;
-    /* The encoder's priming lies before 0: it is in the segment, but nobody hears it. */
-    if (!r->video && packets[0]->pts < 0 && segment.duration + packets[0]->pts > 0)
-        segment.duration += packets[0]->pts;
+    if (!r->video)
+        segment.duration = sound_duration(packets, r->open);
     if (status)
         return status;
     r->closed[r->closed_count++] = segment;

@@ -27,7 +27,9 @@ SL_NODISCARD enum sl_status sl_rendition_open(struct sl_rendition **out,
 /* packet->track is 0 or 1. A packet of track 0 with SL_PACKET_CUT ends the segment before it: for
  * video its packets then get their DTS (media/dts.h) with the cut's pts as the end. Packets of
  * track 1 go to the segment that holds their pts; a segment is published once track 1 has reached
- * its end. Audio-only renditions (track 0 is audio) carry dts == pts already. Consumes on SL_OK. */
+ * its end. Audio-only renditions (track 0 is audio) carry dts == pts already; a segment lasts as
+ * long as its packets, less the priming before 0 in the first. What fails while publishing is
+ * final: later calls give the same status. Consumes on SL_OK. */
 SL_NODISCARD enum sl_status sl_rendition_write(struct sl_rendition *r, struct sl_packet *packet,
                                                struct sl_error *err);
 /* Track 1 is complete. */
