@@ -5,13 +5,14 @@
 #include <string.h>
 
 #define SPEAKERS   18
-#define ROUTES     3
+#define ROUTES     4
 #define HALF_POWER 0.70710678f /* -3 dB: two of these are as loud as one */
 #define LOUDEST    100.0f      /* full scale is 1; no real mix gets near this */
 
 /* Where the sound of a speaker goes that the other side does not have: the first route whose
  * speakers are all there. ITU-R BS.775-3 annex 4, table 2, continued in its spirit to the layouts
- * that it does not name. LFE is dropped, as BS.775 allows and everybody does. */
+ * that it does not name. Every list ends with what mono and stereo have. LFE is dropped, as BS.775
+ * allows and everybody does. */
 struct route {
     uint32_t speaker;
     struct {
@@ -34,14 +35,18 @@ static const struct route routes[] = {
     {SL_SPEAKER_SR, {{SL_SPEAKER_BR, 1}, {SL_SPEAKER_FR, HALF_POWER}, {SL_SPEAKER_FC, 0.5f}}},
     {SL_SPEAKER_FLC, {{SL_SPEAKER_FL, 1}, {SL_SPEAKER_FC, HALF_POWER}}},
     {SL_SPEAKER_FRC, {{SL_SPEAKER_FR, 1}, {SL_SPEAKER_FC, HALF_POWER}}},
-    {SL_SPEAKER_BC, {{BACKS, HALF_POWER}, {SIDES, HALF_POWER}, {STEREO, 0.5f}}},
+    {SL_SPEAKER_BC,
+     {{BACKS, HALF_POWER}, {SIDES, HALF_POWER}, {STEREO, 0.5f}, {SL_SPEAKER_FC, HALF_POWER}}},
     {SL_SPEAKER_TC, {{STEREO, 0.5f}, {SL_SPEAKER_FC, HALF_POWER}}},
     {SL_SPEAKER_TFC, {{SL_SPEAKER_FC, HALF_POWER}, {STEREO, 0.5f}}},
     {SL_SPEAKER_TFL, {{SL_SPEAKER_FL, HALF_POWER}, {SL_SPEAKER_FC, 0.5f}}},
     {SL_SPEAKER_TFR, {{SL_SPEAKER_FR, HALF_POWER}, {SL_SPEAKER_FC, 0.5f}}},
-    {SL_SPEAKER_TBL, {{SL_SPEAKER_BL, 1}, {SL_SPEAKER_SL, 1}, {SL_SPEAKER_FL, 0.5f}}},
-    {SL_SPEAKER_TBR, {{SL_SPEAKER_BR, 1}, {SL_SPEAKER_SR, 1}, {SL_SPEAKER_FR, 0.5f}}},
-    {SL_SPEAKER_TBC, {{BACKS, HALF_POWER}, {SIDES, HALF_POWER}, {STEREO, 0.5f}}},
+    {SL_SPEAKER_TBL,
+     {{SL_SPEAKER_BL, 1}, {SL_SPEAKER_SL, 1}, {SL_SPEAKER_FL, 0.5f}, {SL_SPEAKER_FC, 0.35f}}},
+    {SL_SPEAKER_TBR,
+     {{SL_SPEAKER_BR, 1}, {SL_SPEAKER_SR, 1}, {SL_SPEAKER_FR, 0.5f}, {SL_SPEAKER_FC, 0.35f}}},
+    {SL_SPEAKER_TBC,
+     {{BACKS, HALF_POWER}, {SIDES, HALF_POWER}, {STEREO, 0.5f}, {SL_SPEAKER_FC, HALF_POWER}}},
 };
 
 static int32_t count_bits(uint64_t v)
