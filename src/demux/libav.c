@@ -10,7 +10,6 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "media/track.h"
 
 #define PROBE_FORMAT_MAX (1 << 20) /* bytes to look at for telling the format */
@@ -21,8 +20,8 @@ struct libav {
     struct sl_demuxer demuxer; /* first: handed out as this */
     struct sl_libav_io io;
     AVFormatContext *format;
-    const struct sl_log *log;
-    const char *name; /* of the window */
+    const char *name;     /* of the window */
+    int64_t declared_end; /* where the container says that it ends; -1: it does not say */
 };
 
 SL_API extern const struct sl_demuxer_ops sl_demux_libav;
@@ -185,6 +184,7 @@ static enum sl_status libav_open(struct sl_demuxer **out, struct sl_window *w,
     enum sl_status status = SL_OK;
     struct libav *d = sl_alloc_zero(sizeof *d);
 
+    (void)params; /* raw frames are not for libavformat, and nothing is worth a warning here */
     *out = NULL;
     if (!d) {
         return sl_fail_memory(err);
@@ -192,8 +192,8 @@ static enum sl_status libav_open(struct sl_demuxer **out, struct sl_window *w,
     /* Its callback is global and has no state of ours: silence, errors come by return code. */
     av_log_set_level(AV_LOG_QUIET);
     d->demuxer.ops = &sl_demux_libav;
-    d->log = params ? params->log : NULL;
     d->name = sl_window_name(w);
+    d->declared_end = sl_libav_declared_end(w); /* now: on a pipe the head will be gone */
     status = sl_libav_io_open(&d->io, w, err);
     if (status != SL_OK) {
         goto out;
@@ -292,6 +292,13 @@ out:
     return status;
 }
 
+/* Of a track that appeared after the header was read, or read ahead before select(). */
+static bool is_unwanted(const struct libav *d, const AVPacket *packet)
+{
+    return (size_t)packet->stream_index >= d->demuxer.track_count ||
+           d->format->streams[packet->stream_index]->discard == AVDISCARD_ALL;
+}
+
 static enum sl_status libav_read(struct sl_demuxer *demuxer, struct sl_packet **out,
                                  struct sl_error *err)
 {
@@ -305,6 +312,7 @@ static enum sl_status libav_read(struct sl_demuxer *demuxer, struct sl_packet **
     }
     for (;;) {
         int code = av_read_frame(d->format, packet);
+        int64_t size = sl_window_size(d->io.window);
         if (d->io.status == SL_EAGAIN) {
             /* libavformat has forgotten half of what it had read: there is no way back. */
             status = sl_fail(err, SL_EUNSUPPORTED, d->name,
@@ -312,14 +320,19 @@ static enum sl_status libav_read(struct sl_demuxer *demuxer, struct sl_packet **
                              d->demuxer.format);
             break;
         }
-        if (code >= 0 && (size_t)packet->stream_index >= d->demuxer.track_count) {
-            av_packet_unref(packet); /* of a track that appeared after the header was read */
+        if (code >= 0 && is_unwanted(d, packet)) {
+            av_packet_unref(packet);
             continue;
         }
         if (code >= 0) {
             status = wrap_packet(&packet, out, err);
         } else if (code == AVERROR_EOF && d->io.status == SL_OK) {
             status = SL_EOF;
+            if (size >= 0 && sl_libav_cut_short(d->format, d->declared_end, size)) {
+                status = sl_fail_at(err, SL_EDATA, d->name, size,
+                                    "is cut short: format \"%s\" states that there is more",
+                                    d->demuxer.format);
+            }
         } else {
             status = fail(d, code, "ends early or is damaged", err);
         }

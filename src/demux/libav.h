@@ -21,6 +21,12 @@ SL_NODISCARD enum sl_status sl_libav_io_open(struct sl_libav_io *io, struct sl_w
                                              struct sl_error *err);
 void sl_libav_io_close(struct sl_libav_io *io);
 
+/* libavformat takes the end of the bytes for the end of the media. True where the container itself
+ * says that there should have been more than size bytes. */
+bool sl_libav_cut_short(AVFormatContext *format, int64_t declared_end, int64_t size);
+/* Where the container says that it ends; -1: it does not say. Reads the first bytes of w. */
+int64_t sl_libav_declared_end(struct sl_window *w);
+
 /* The frame rate that the header proves, before libavformat begins to estimate; 0/1: none. */
 struct sl_rational sl_libav_proven_rate(const AVFormatContext *format, AVStream *stream);
 /* Fills an initialised track. */
