@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Program association and program map: ISO/IEC 13818-1 2.4.4. One packet each: sixteen tracks of
- * eleven bytes would just fit twice over. */
+/* Program association and program map, one section each: ISO/IEC 13818-1 2.4.4. */
 #include <string.h>
 
 #include "base/error.h"

@@ -216,7 +216,7 @@ static void test_muxed(void **state)
     for (unsigned k = 0; k < 3; k++) {
         struct sl_rendition *r;
         struct ts_check *check = calloc(1, sizeof *check);
-        size_t packets = 0;
+        size_t pictures = 0;
         (void)snprintf(out, sizeof out, "%s/ts%u", dir.path, k);
         open_ok(&r, out, &sl_mux_ts, &video.track, &sound.track);
         feed(r, &video, &sound, leads[k]);
@@ -233,10 +233,12 @@ static void test_muxed(void **state)
             (void)snprintf(name, sizeof name, "ts%u/%s", k, uri);
             data = scratch_read(scratch_name(&dir, name), &size);
             ts_check_segment(check, data, size);
-            packets += check->pes_count;
+            for (size_t n = 0; n < check->pes_count; n++)
+                pictures += check->pes[n].stream_id == 0xe0;
             assert_true(check->pes[0].random_access);
             free(data);
         }
+        assert_int_equal(pictures, video.count);
         ts_check_clear(check);
         free(check);
         sl_rendition_destroy(&r);
