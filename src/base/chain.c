@@ -271,6 +271,31 @@ enum sl_status sl_chain_load(const struct sl_chain *c, struct sl_buf **out, stru
     return status;
 }
 
+enum sl_status sl_slice_read(const struct sl_slice *s, size_t inside, void *dst, size_t size,
+                             struct sl_error *err)
+{
+    int64_t at = s->offset + (int64_t)inside;
+    enum sl_status status;
+    size_t got;
+
+    if (inside > s->size || size > s->size - inside) {
+        return sl_fail(err, SL_EINVAL, NULL, "bytes %zu+%zu of a slice of %zu", inside, size,
+                       s->size);
+    }
+    if (s->buf) {
+        if (size > 0) {
+            memcpy(dst, s->buf->data + at, size);
+        }
+        return SL_OK;
+    }
+    status = sl_io_pread(s->file->fd, at, dst, size, &got, s->file->name, err);
+    if (status == SL_OK && got < size) {
+        return sl_fail_at(err, SL_EIO, s->file->name, at + (int64_t)got,
+                          "the file has become shorter: it had %" PRId64 " bytes", s->file->size);
+    }
+    return status;
+}
+
 enum sl_status sl_chain_read(const struct sl_chain *c, int64_t offset, void *dst, size_t size,
                              struct sl_error *err)
 {
@@ -287,22 +312,11 @@ enum sl_status sl_chain_read(const struct sl_chain *c, int64_t offset, void *dst
     }
     s += find(c, offset, &inside);
     for (; size > 0; s++, inside = 0) {
-        size_t n = s->size - inside < size ? s->size - inside : size, got;
-        int64_t at = s->offset + (int64_t)inside;
-        enum sl_status status;
+        size_t n = s->size - inside < size ? s->size - inside : size;
+        enum sl_status status = sl_slice_read(s, inside, to, n, err);
 
-        if (s->buf) {
-            memcpy(to, s->buf->data + at, n);
-        } else {
-            status = sl_io_pread(s->file->fd, at, to, n, &got, s->file->name, err);
-            if (status != SL_OK) {
-                return status;
-            }
-            if (got < n) {
-                return sl_fail_at(err, SL_EIO, s->file->name, at + (int64_t)got,
-                                  "the file has become shorter: it had %" PRId64 " bytes",
-                                  s->file->size);
-            }
+        if (status != SL_OK) {
+            return status;
         }
         to += n;
         size -= n;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -19,6 +18,15 @@
 
 /* How a range of a file gets to the descriptor, the cheapest first. */
 enum way { WAY_COPY_RANGE, WAY_SPLICE, WAY_SENDFILE, WAY_READ_WRITE };
+
+/* Ranges up to this size are read and go out together with their neighbours. Measured: to a file,
+ * copy_file_range and sendfile cost some microseconds a call; into a pipe, splice always wins. */
+static const size_t small[] = {
+    [WAY_COPY_RANGE] = (size_t)16 << 10,
+    [WAY_SPLICE] = 0,
+    [WAY_SENDFILE] = (size_t)4 << 10,
+    [WAY_READ_WRITE] = COPY_SIZE,
+};
 
 struct output {
     int fd;
@@ -42,14 +50,9 @@ static enum way first_way(int fd)
     return S_ISSOCK(st.st_mode) ? WAY_SENDFILE : WAY_READ_WRITE;
 }
 
-/* What to try when a way is not for this pair of descriptors: another file system (EXDEV), an
- * output opened for appending (EBADF, EINVAL), a file system or a sandbox without the call. */
-static bool is_refusal(int errnum)
-{
-    return errnum == EXDEV || errnum == EINVAL || errnum == ENOSYS || errnum == EOPNOTSUPP ||
-           errnum == EBADF || errnum == EPERM || errnum == ETXTBSY || errnum == EISDIR;
-}
-
+/* What to try when a way did not work. Some are not for this pair of descriptors: another file
+ * system (EXDEV), an output opened for appending (EBADF, EINVAL), a system or a sandbox without the
+ * call. Others have really failed, and then reading or writing fails too and knows which it was. */
 static enum way next_way(enum way way)
 {
     return way == WAY_COPY_RANGE ? WAY_SENDFILE : WAY_READ_WRITE;
@@ -80,29 +83,22 @@ static ssize_t move(const struct output *o, int from, int64_t *offset, size_t si
     return n;
 }
 
-static enum sl_status copy_range(const struct output *o, const struct sl_slice *s, int64_t offset,
-                                 size_t size, struct sl_error *err)
+static enum sl_status copy_range(const struct output *o, const struct sl_slice *s, size_t inside,
+                                 struct sl_error *err)
 {
     uint8_t block[COPY_SIZE];
 
-    while (size > 0) {
-        size_t want = size < sizeof(block) ? size : sizeof(block), got;
-        enum sl_status status;
+    while (inside < s->size) {
+        size_t n = s->size - inside < sizeof(block) ? s->size - inside : sizeof(block);
+        enum sl_status status = sl_slice_read(s, inside, block, n, err);
 
-        status = sl_io_pread(s->file->fd, offset, block, want, &got, s->file->name, err);
-        if (status == SL_OK && got < want) {
-            status =
-                sl_fail_at(err, SL_EIO, s->file->name, offset + (int64_t)got,
-                           "the file has become shorter: it had %" PRId64 " bytes", s->file->size);
-        }
         if (status == SL_OK) {
-            status = sl_io_write(o->fd, block, want, o->name, err);
+            status = sl_io_write(o->fd, block, n, o->name, err);
         }
         if (status != SL_OK) {
             return status;
         }
-        offset += (int64_t)want;
-        size -= want;
+        inside += n;
     }
     return SL_OK;
 }
@@ -130,12 +126,45 @@ static enum sl_status write_range(struct output *o, const struct sl_slice *s, st
         if (n == 0) {
             break;
         }
-        if (!is_refusal(errno)) {
-            return sl_io_write_failed(errno, o->name, err);
-        }
         o->way = next_way(o->way);
     }
-    return copy_range(o, s, offset, (size_t)(end - offset), err);
+    return copy_range(o, s, (size_t)(offset - s->offset), err);
+}
+
+/* What goes out by one writev: memory slices, and small ranges read into stage. */
+struct batch {
+    struct iovec iov[IOV_BATCH];
+    size_t count;
+    uint8_t stage[COPY_SIZE];
+    size_t staged;
+};
+
+/* Adds s unless there is no room for it or it is too large to be worth a copy. */
+static enum sl_status add_to_batch(struct batch *b, const struct sl_slice *s, size_t small_size,
+                                   bool *added, struct sl_error *err)
+{
+    uint8_t *to = b->stage + b->staged;
+    enum sl_status status;
+
+    *added = false;
+    if (b->count == IOV_BATCH) {
+        return SL_OK;
+    }
+    if (s->buf) {
+        to = s->buf->data + s->offset;
+    } else {
+        if (s->size > small_size || s->size > sizeof(b->stage) - b->staged) {
+            return SL_OK;
+        }
+        status = sl_slice_read(s, 0, to, s->size, err);
+        if (status != SL_OK) {
+            return status;
+        }
+        b->staged += s->size;
+    }
+    b->iov[b->count++] = (struct iovec){to, s->size};
+    *added = true;
+    return SL_OK;
 }
 
 enum sl_status sl_chain_write(const struct sl_chain *c, int fd, const char *name,
@@ -143,19 +172,21 @@ enum sl_status sl_chain_write(const struct sl_chain *c, int fd, const char *name
 {
     const struct sl_slice *s = c->capacity == 0 ? &c->first : c->slices;
     struct output o = {.fd = fd, .name = name, .way = first_way(fd)};
-    struct iovec iov[IOV_BATCH];
+    struct batch batch;
     enum sl_status status = SL_OK;
 
     for (size_t i = 0; status == SL_OK && i < c->count;) {
-        size_t n = 0;
+        bool added = true;
 
-        while (n < IOV_BATCH && i < c->count && s[i].buf) {
-            iov[n++] = (struct iovec){s[i].buf->data + s[i].offset, s[i].size};
-            i++;
+        batch.count = 0;
+        batch.staged = 0;
+        while (status == SL_OK && i < c->count && added) {
+            status = add_to_batch(&batch, &s[i], small[o.way], &added, err);
+            i += added;
         }
-        if (n > 0) {
-            status = sl_io_writev(fd, iov, n, name, err);
-        } else {
+        if (status == SL_OK && batch.count > 0) {
+            status = sl_io_writev(fd, batch.iov, batch.count, name, err);
+        } else if (status == SL_OK) {
             status = write_range(&o, &s[i++], err);
         }
     }

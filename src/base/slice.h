@@ -30,6 +30,10 @@ struct sl_slice {
     size_t size;
 };
 
+/* Copies size bytes from inside on. A file that has become shorter is SL_EIO. */
+SL_NODISCARD enum sl_status sl_slice_read(const struct sl_slice *s, size_t inside, void *dst,
+                                          size_t size, struct sl_error *err);
+
 #define SL_CHAIN_MAX (1u << 24) /* slices in one chain */
 
 /* Zero-initialised is empty and valid. Not to be copied by assignment (slices may point at first):
