@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdlib.h>
+#include <string.h>
+
+#include "failing_alloc.h"
+#include "media/codec_string.h"
+#include "media/pixel.h"
+#include "media/track.h"
+#include "random.h"
+#include "unit.h"
+
+static const struct vector {
+    const char *expected; /* NULL: there is none */
+    enum sl_codec codec;
+    size_t size;
+    uint8_t config[24];
+} vectors[] = {
+    /* RFC 6381 3.3 and what players test with */
+    {"avc1.42e01e", SL_CODEC_H264, 7, {1, 0x42, 0xe0, 0x1e, 0xff, 0xe0, 0}},
+    {"avc1.64001f", SL_CODEC_H264, 7, {1, 0x64, 0x00, 0x1f, 0xff, 0xe0, 0}},
+    {"avc1.4d400d", SL_CODEC_H264, 7, {1, 0x4d, 0x40, 0x0d, 0xff, 0xe0, 0}},
+    /* ISO/IEC 14496-15 annex E: Main, progressive and frame only, level 3.1 */
+    {"hvc1.1.6.L93.B0", SL_CODEC_HEVC, 23, {1,  0x01, 0x60, 0,    0,    0,    0xb0, 0, 0, 0,  0, 0,
+                                            93, 0xf0, 0,    0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 15, 0}},
+    {"hvc1.2.4.H153.90", SL_CODEC_HEVC, 23, {1,    0x22, 0x20, 0, 0,   0,    0x90, 0,
+                                             0,    0,    0,    0, 153, 0xf0, 0,    0xfc,
+                                             0xfd, 0xfa, 0xfa, 0, 0,   15,   0}},
+    {"hvc1.A4.41.H120.B0.23", SL_CODEC_HEVC, 23, {1,    0x64, 0x82, 0, 0,   0,    0xb0, 0x23,
+                                                  0,    0,    0,    0, 120, 0xf0, 0,    0xfc,
+                                                  0xfd, 0xfa, 0xfa, 0, 0,   15,   0}},
+    {"hvc1.4.10.L90.8.0.0.0.0.1", SL_CODEC_HEVC, 23, {1,    0x04, 0x08, 0, 0,  0,    0x08, 0,
+                                                      0,    0,    0,    1, 90, 0xf0, 0,    0xfc,
+                                                      0xfd, 0xfa, 0xfa, 0, 0,  15,   0}},
+    {"hvc1.1.80000000.L30", SL_CODEC_HEVC, 23, {1,  0x01, 0, 0,    0,    1,    0,    0, 0, 0,  0, 0,
+                                                30, 0xf0, 0, 0xfc, 0xfd, 0xfa, 0xfa, 0, 0, 15, 0}},
+    {"mp4a.40.2", SL_CODEC_AAC, 2, {0x12, 0x10}},
+    {"mp4a.40.2", SL_CODEC_AAC, 5, {0x13, 0x90, 0x56, 0xe5, 0xa0}}, /* SBR, compatible */
+    {"mp4a.40.5", SL_CODEC_AAC, 4, {0x2b, 0x92, 0x08, 0x00}},
+    {"mp4a.40.29", SL_CODEC_AAC, 4, {0xeb, 0x8a, 0x08, 0x00}},
+    {"mp4a.40.42", SL_CODEC_AAC, 4, {0xf9, 0x46, 0x40, 0x00}}, /* xHE-AAC */
+    {"mp4a.40.34", SL_CODEC_MP3, 0, {0}},
+    {"ac-3", SL_CODEC_AC3, 0, {0}},
+    {"ec-3", SL_CODEC_EAC3, 0, {0}},
+    {"opus", SL_CODEC_OPUS, 0, {0}},
+    {"fLaC", SL_CODEC_FLAC, 0, {0}},
+    {"alac", SL_CODEC_ALAC, 0, {0}},
+    /* AV1 Codec ISO Media File Format Binding, section 5 */
+    {"av01.0.04M.08", SL_CODEC_AV1, 4, {0x81, 0x04, 0x0c, 0}},
+    {"av01.0.04M.10", SL_CODEC_AV1, 4, {0x81, 0x04, 0x4c, 0}},
+    {"av01.2.19H.12", SL_CODEC_AV1, 4, {0x81, 0x53, 0xe8, 0}},
+    {"av01.0.13M.10", SL_CODEC_AV1, 4, {0x81, 0x0d, 0x4c, 0}},
+    /* VP Codec ISO Media File Format Binding */
+    {"vp09.00.31.08", SL_CODEC_VP9, 12, {1, 0, 0, 0, 0, 31, 0x82, 1, 1, 1, 0, 0}},
+    {"vp09.02.10.10.01.09.16.09.01", SL_CODEC_VP9, 12, {1, 0, 0, 0, 2, 10, 0xa3, 9, 16, 9, 0, 0}},
+    {"vp09.01.50.08.03.02.02.02.00", SL_CODEC_VP9, 12, {1, 0, 0, 0, 1, 50, 0x86, 2, 2, 2, 0, 0}},
+    {"vp09.00.31.08", SL_CODEC_VP9, 12, {1, 0, 0, 0, 0, 31, 0x80, 2, 2, 2, 0, 0}},
+    {"vp08.00.41.08", SL_CODEC_VP8, 12, {1, 0, 0, 0, 0, 41, 0x82, 2, 2, 2, 0, 0}},
+    /* No config, or another */
+    {NULL, SL_CODEC_H264, 0, {0}},
+    {NULL, SL_CODEC_HEVC, 0, {0}},
+    {NULL, SL_CODEC_AAC, 0, {0}},
+    {NULL, SL_CODEC_AV1, 0, {0}},
+    {NULL, SL_CODEC_AV1, 4, {0x01, 0x04, 0x0c, 0}},
+    {NULL, SL_CODEC_VP9, 0, {0}},
+    {NULL, SL_CODEC_DTS, 0, {0}},
+    {NULL, SL_CODEC_PCM, 0, {0}},
+    {NULL, SL_CODEC_UNKNOWN, 0, {0}},
+    {NULL, SL_CODEC_COUNT, 0, {0}},
+};
+
+static void test_vectors(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+        const struct vector *v = &vectors[i];
+        char text[SL_CODEC_STRING_MAX] = "x";
+        struct sl_track t;
+        struct sl_error err = {0};
+
+        sl_track_init(&t);
+        t.codec = v->codec;
+        assert_int_equal(sl_track_set_config(&t, v->config, v->size, NULL), SL_OK);
+        const enum sl_status status = sl_codec_string(&t, text, &err);
+        assert_string_equal(text, v->expected ? v->expected : "");
+        assert_int_equal(status, v->expected ? SL_OK : SL_EUNSUPPORTED);
+        assert_int_equal(err.status, status);
+        sl_track_clear(&t);
+    }
+}
+
+/* A config that is damaged is an error of its own, and leaves nothing behind. */
+static void test_damaged(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+        const struct vector *v = &vectors[i];
+        for (size_t size = 1; v->expected && size < v->size; size++) {
+            char text[SL_CODEC_STRING_MAX];
+            struct sl_track t;
+            sl_track_init(&t);
+            t.codec = v->codec;
+            assert_int_equal(sl_track_set_config(&t, v->config, size, NULL), SL_OK);
+            const enum sl_status status = sl_codec_string(&t, text, NULL);
+            assert_true((status == SL_OK) == (text[0] != '\0'));
+            sl_track_clear(&t);
+        }
+    }
+}
+
+/* WebM has no vpcC: the fields must do. */
+static void test_vp_fields(void **state)
+{
+    static const struct {
+        const char *expected;
+        enum sl_codec codec;
+        int32_t width, height, rate, profile, level, depth;
+        enum sl_pixel_format format;
+        struct sl_colour colour;
+    } cases[] = {
+        {"vp09.00.31.08", SL_CODEC_VP9, 1280, 720, 30, 0, -1, 8, SL_PIX_YUV420P, {2, 2, 2, 0, 0}},
+        {"vp09.00.40.08", SL_CODEC_VP9, 1280, 720, 60, 0, -1, 8, SL_PIX_YUV420P, {1, 1, 1, 1, 0}},
+        {"vp09.00.50.08", SL_CODEC_VP9, 3840, 2160, 30, 0, -1, 8, SL_PIX_YUV420P, {2, 2, 2, 0, 0}},
+        {"vp09.00.10.08", SL_CODEC_VP9, 128, 96, 0, 0, -1, 8, SL_PIX_YUV420P, {2, 2, 2, 0, 0}},
+        {"vp09.02.41.10.01.09.16.09.00",
+         SL_CODEC_VP9,
+         1920,
+         1080,
+         60,
+         2,
+         41,
+         10,
+         SL_PIX_YUV420P10,
+         {9, 16, 9, 1, 0}},
+        {"vp09.01.21.08.03.02.02.02.00",
+         SL_CODEC_VP9,
+         320,
+         180,
+         30,
+         1,
+         21,
+         8,
+         SL_PIX_YUV444P,
+         {2, 2, 2, 0, 0}},
+        {"vp08.00.21.08", SL_CODEC_VP8, 640, 332, 24, -1, -1, 0, SL_PIX_NONE, {2, 2, 2, 0, 0}},
+        {NULL, SL_CODEC_VP9, 1280, 720, 30, -1, 31, 8, SL_PIX_YUV420P, {2, 2, 2, 0, 0}},
+        {NULL, SL_CODEC_VP9, 1280, 720, 30, 0, 31, 0, SL_PIX_YUV420P, {2, 2, 2, 0, 0}},
+        {NULL, SL_CODEC_VP9, 0, 0, 30, 0, 31, 8, SL_PIX_YUV420P, {2, 2, 2, 0, 0}},
+        {NULL, SL_CODEC_VP9, 16384, 16384, 30, 0, -1, 8, SL_PIX_YUV420P, {2, 2, 2, 0, 0}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[SL_CODEC_STRING_MAX];
+        struct sl_track t;
+        sl_track_init(&t);
+        t.codec = cases[i].codec;
+        t.width = cases[i].width;
+        t.height = cases[i].height;
+        t.frame_rate = (struct sl_rational){cases[i].rate, 1};
+        t.profile = cases[i].profile;
+        t.level = cases[i].level;
+        t.bit_depth = cases[i].depth;
+        t.pixel_format = (int32_t)cases[i].format;
+        t.colour = cases[i].colour;
+        assert_int_equal(sl_codec_string(&t, text, NULL),
+                         cases[i].expected ? SL_OK : SL_EUNSUPPORTED);
+        assert_string_equal(text, cases[i].expected ? cases[i].expected : "");
+    }
+}
+
+static void test_garbage(void **state)
+{
+    uint64_t random = 8;
+    (void)state;
+    for (int run = 0; run < 50000; run++) {
+        uint8_t bytes[32];
+        char text[SL_CODEC_STRING_MAX];
+        struct sl_track t;
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            bytes[i] = (uint8_t)(random_below(&random, 3) ? random_next(&random) : 1);
+        }
+        sl_track_init(&t);
+        t.codec = (enum sl_codec)random_below(&random, SL_CODEC_COUNT);
+        assert_int_equal(sl_track_set_config(&t, bytes, random_below(&random, 33), NULL), SL_OK);
+        const enum sl_status status = sl_codec_string(&t, text, NULL);
+        assert_true(strlen(text) < SL_CODEC_STRING_MAX - 10);
+        assert_true((status == SL_OK) == (text[0] != '\0'));
+        sl_track_clear(&t);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_vp_fields),
+        cmocka_unit_test(test_garbage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
