@@ -105,17 +105,12 @@ enum sl_status sl_buf_pool_create(struct sl_buf_pool **out, size_t size, unsigne
                                   struct sl_error *err)
 {
     struct sl_buf_pool *pool = sl_alloc_zero(sizeof(*pool));
-    int rc;
 
     *out = NULL;
     if (!pool) {
         return sl_fail_memory(err);
     }
-    rc = pthread_mutex_init(&pool->lock, NULL);
-    if (rc) {
-        sl_free(pool);
-        return sl_fail_errno(err, rc, NULL, "mutex");
-    }
+    pthread_mutex_init(&pool->lock, NULL); /* cannot fail with default attributes */
     pool->size = size;
     pool->max_idle = max_idle;
     pool->refs = 1;

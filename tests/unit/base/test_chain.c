@@ -156,6 +156,10 @@ static void test_bounds(void **state)
     assert_int_equal(sl_chain_read(&c, 10, &byte, 1, NULL), SL_EINVAL);
     assert_int_equal(sl_chain_read(&c, -1, &byte, 1, NULL), SL_EINVAL);
     assert_int_equal(sl_chain_read(&c, 10, &byte, 0, NULL), SL_OK);
+    assert_int_equal(sl_slice_read(&c.slices[0], 11, &byte, 0, NULL), SL_EINVAL);
+    assert_int_equal(sl_slice_read(&c.slices[0], 10, &byte, 1, NULL), SL_EINVAL);
+    assert_int_equal(sl_slice_read(&c.slices[0], 9, &byte, 1, NULL), SL_OK);
+    assert_int_equal(byte, f->bytes[14]);
     sl_chain_clear(&c);
 }
 

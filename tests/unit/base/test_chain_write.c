@@ -150,8 +150,11 @@ struct reader {
 static void *read_all(void *arg)
 {
     struct reader *r = arg;
+    sigset_t all;
     ssize_t n;
 
+    sigfillset(&all); /* the writer is the one to be interrupted */
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
     while (r->size < r->room) {
         size_t want = r->room - r->size < r->step ? r->room - r->size : r->step;
 
@@ -166,21 +169,28 @@ static void *read_all(void *arg)
 }
 
 /* Writes the chain into one end while a thread reads the other. */
-static void through(const struct fixture *f, int out, int in, size_t step, size_t delay_us)
+static void through_chain(const struct sl_chain *c, const uint8_t *expected, int out, int in,
+                          size_t step, size_t delay_us)
 {
-    struct reader r = {.fd = in, .step = step, .delay_us = delay_us, .room = f->size + 100};
+    size_t size = (size_t)c->size;
+    struct reader r = {.fd = in, .step = step, .delay_us = delay_us, .room = size + 100};
     pthread_t thread;
 
     r.data = malloc(r.room);
     assert_non_null(r.data);
     assert_int_equal(pthread_create(&thread, NULL, read_all, &r), 0);
-    assert_int_equal(sl_chain_write(&f->chain, out, "other end", NULL), SL_OK);
+    assert_int_equal(sl_chain_write(c, out, "other end", NULL), SL_OK);
     assert_int_equal(close(out), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(close(in), 0);
-    assert_int_equal(r.size, f->size);
-    assert_true(memcmp(r.data, f->expected, f->size) == 0);
+    assert_int_equal(r.size, size);
+    assert_true(memcmp(r.data, expected, size) == 0);
     free(r.data);
+}
+
+static void through(const struct fixture *f, int out, int in, size_t step, size_t delay_us)
+{
+    through_chain(&f->chain, f->expected, out, in, step, delay_us);
 }
 
 static void test_to_pipe(void **state)
@@ -218,14 +228,21 @@ static void test_interrupted(void **state)
 {
     struct sigaction action = {.sa_handler = on_alarm}, old; /* without SA_RESTART */
     struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
+    struct fixture *f = *state;
+    struct sl_chain memory;
     int ends[2];
 
+    sl_chain_init(&memory);
+    assert_int_equal(sl_chain_add_copy(&memory, f->bytes, SOURCE_SIZE, NULL), SL_OK);
     assert_int_equal(sigaction(SIGALRM, &action, &old), 0);
     assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     through(*state, ends[1], ends[0], 65536, 200);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     through(*state, ends[1], ends[0], 65536, 200);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    through_chain(&memory, f->bytes, ends[1], ends[0], 65536, 200);
+    sl_chain_clear(&memory);
     assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
     assert_int_equal(sigaction(SIGALRM, &old, NULL), 0);
 }

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "base/module.h"
 #include "base/pool.h"
 #include "base/publish.h"
 #include "base/queue.h"
@@ -254,6 +255,22 @@ static enum sl_status window(void *arg)
     return status;
 }
 
+/* What stood in the way of a module is told as far as memory goes; never another status. */
+static enum sl_status module(void *arg)
+{
+    const void *symbol;
+
+    (void)arg;
+    return sl_module_symbol("no-such-part", "x", &symbol, NULL) == SL_EUNSUPPORTED ? SL_OK
+                                                                                   : SL_EINVAL;
+}
+
+static void test_module(void **state)
+{
+    (void)state;
+    failing_alloc_run_lenient(module, NULL);
+}
+
 static void test_strings(void **state)
 {
     (void)state;
@@ -343,6 +360,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_publish),
         cmocka_unit_test(test_window),
+        cmocka_unit_test(test_module),
         cmocka_unit_test(test_harness),
     };
 

@@ -16,6 +16,8 @@ struct params {
     int preset;
     int32_t size[2];
     int64_t delay;
+    struct sl_rational aspect;
+    char title[5];
     int rungs;
     char last_rung[16];
     uint32_t after;
@@ -81,6 +83,16 @@ static const struct sl_option table[] = {
      .min = INT64_MIN,
      .max = INT64_MAX,
      .help = "ticks"},
+    {.key = "aspect",
+     .type = SL_OPTION_RATIONAL,
+     .offset = FIELD(aspect),
+     .max = 100,
+     .help = "shape of a sample"},
+    {.key = "title",
+     .type = SL_OPTION_STRING,
+     .offset = FIELD(title),
+     .capacity = 5,
+     .help = "title"},
     {.key = "rung", .type = SL_OPTION_LIST, .add = add_rung, .help = "one rung of the ladder"},
     {.key = NULL},
 };
@@ -116,6 +128,9 @@ static void test_defaults(void **state)
     assert_int_equal(p.size[0], 0);
     assert_int_equal(p.size[1], 0);
     assert_int_equal(p.rungs, 0);
+    assert_int_equal(p.delay, 0);
+    assert_int_equal(p.aspect.num, 0);
+    assert_string_equal(p.title, "");
     assert_int_equal(sl_options_default(broken, &p, &err), SL_EINVAL);
     assert_string_equal(err.where, "n");
 }
@@ -245,6 +260,8 @@ static void test_help(void **state)
         "                            speed against size (default: veryfast)\n"
         "  --size WxH                size of the picture\n"
         "  --delay N                 ticks\n"
+        "  --aspect N/D              shape of a sample\n"
+        "  --title TEXT              title\n"
         "  --rung VALUE              one rung of the ladder\n";
     char text[2000];
     size_t length = sl_options_help(table, text, sizeof(text));

@@ -137,6 +137,8 @@ static void test_paths(void **state)
     assert_int_equal(sl_publish_bytes(scratch_name(&scratch, "plain"), "x", 1, NULL), SL_OK);
     refuse(scratch_name(&scratch, "plain/file"), SL_EIO);
 
+    refuse("/proc/sluice", SL_ENOTFOUND); /* a directory that takes no files */
+
     /* The longest name that a file can have, and one more. */
     memset(name, 'n', sizeof(name));
     name[255] = 0;
@@ -185,6 +187,7 @@ static void test_directories(void **state)
     assert_int_equal(sl_make_directories(scratch.name, &err), SL_EEXIST);
     assert_string_equal(err.where, scratch.name);
     assert_true(sl_make_directories(scratch_name(&scratch, "file/below"), NULL) != SL_OK);
+    assert_true(sl_make_directories("/proc/sluice/below", NULL) != SL_OK);
     (void)umask(mask);
 }
 

@@ -295,6 +295,35 @@ static void test_fill_fails(void **state)
     sl_window_destroy(&w);
 }
 
+static enum sl_status too_much(void *opaque, int64_t offset, void *dst, size_t size, size_t *got,
+                               struct sl_error *err)
+{
+    (void)opaque;
+    (void)offset;
+    (void)err;
+    memset(dst, 0, size);
+    *got = size + 1;
+    return SL_OK;
+}
+
+/* A source that claims to have given more than there was room for is not believed. */
+static void test_fill_lies(void **state)
+{
+    struct sl_window_source source = {.fill = too_much, .name = "liar", .size = -1};
+    struct sl_window *w;
+    static uint8_t block[100000];
+    const uint8_t *data;
+    size_t got = 0;
+
+    (void)state;
+    assert_int_equal(sl_window_create(&w, &source, NULL), SL_OK);
+    assert_int_equal(sl_window_view(w, 0, 10, &data, &got, NULL), SL_EIO);
+    got = 0;
+    assert_int_equal(sl_window_read(w, 0, block, sizeof(block), &got, NULL), SL_EIO);
+    assert_int_equal(got, 0);
+    sl_window_destroy(&w);
+}
+
 /* SL_EAGAIN from a source goes through unchanged, and nothing is lost by it. */
 static void again(bool seekable)
 {
@@ -456,11 +485,17 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts),       cmocka_unit_test(test_seekable),
-        cmocka_unit_test(test_reads_ahead), cmocka_unit_test(test_hops),
-        cmocka_unit_test(test_sequential),  cmocka_unit_test(test_sequential_is_bounded),
-        cmocka_unit_test(test_fill_fails),  cmocka_unit_test(test_again),
-        cmocka_unit_test(test_pushed),      cmocka_unit_test(test_pushed_is_bounded),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_seekable),
+        cmocka_unit_test(test_reads_ahead),
+        cmocka_unit_test(test_hops),
+        cmocka_unit_test(test_sequential),
+        cmocka_unit_test(test_sequential_is_bounded),
+        cmocka_unit_test(test_fill_fails),
+        cmocka_unit_test(test_fill_lies),
+        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_pushed),
+        cmocka_unit_test(test_pushed_is_bounded),
         cmocka_unit_test(test_random),
     };
 
