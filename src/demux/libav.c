@@ -176,6 +176,7 @@ static void name_format(struct libav *d)
         n = 3;
     }
     (void)snprintf(d->demuxer.format, sizeof d->demuxer.format, "%.*s", n, name);
+    d->demuxer.may_jump = (d->format->iformat->flags & AVFMT_TS_DISCONT) != 0;
 }
 
 static enum sl_status libav_open(struct sl_demuxer **out, struct sl_window *w,

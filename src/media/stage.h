@@ -35,6 +35,7 @@ struct sl_demuxer {
     size_t track_count;
     char format[32];  /* "mkv", "y4m", "mov" */
     int64_t duration; /* microseconds, -1: not known; for printing only */
+    bool may_jump;    /* timestamps can start anew in mid-stream (MPEG-TS) */
 };
 
 struct sl_demuxer_ops {

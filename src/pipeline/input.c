@@ -14,6 +14,9 @@ enum sl_status sl_input_open(struct sl_input *in, const char *where,
     if (st == SL_OK) {
         st = sl_demux_open(&in->demuxer, in->window, params, err);
     }
+    if (st == SL_OK && in->demuxer->may_jump) {
+        st = sl_jumps_init(&in->jumps, in->demuxer->tracks, in->demuxer->track_count, err);
+    }
     if (st != SL_OK) {
         sl_input_close(in);
     }
@@ -22,9 +25,19 @@ enum sl_status sl_input_open(struct sl_input *in, const char *where,
 
 void sl_input_close(struct sl_input *in)
 {
+    sl_jumps_clear(&in->jumps);
     sl_demux_destroy(&in->demuxer);
     sl_window_destroy(&in->window);
     sl_source_destroy(&in->source);
+}
+
+enum sl_status sl_input_read(struct sl_input *in, struct sl_packet **out, struct sl_error *err)
+{
+    enum sl_status st = in->demuxer->ops->read(in->demuxer, out, err);
+    if (st == SL_OK && in->demuxer->may_jump) {
+        sl_jumps_apply(&in->jumps, *out);
+    }
+    return st;
 }
 
 /* Which of two tracks of one kind is the better choice: the largest picture, or the default sound

@@ -360,12 +360,11 @@ static enum sl_status decode(struct sl_ladder *l, struct sl_packet *packet, int6
 static enum sl_status read_all(struct sl_ladder *l, struct sl_error *input_error,
                                struct sl_error *err)
 {
-    struct sl_demuxer *d = l->input.demuxer;
     int64_t damaged = 0;
     enum sl_status st = SL_OK;
     while (st == SL_OK && !sl_cancelled(&l->stop)) {
         struct sl_packet *packet = NULL;
-        enum sl_status got = d->ops->read(d, &packet, input_error);
+        enum sl_status got = sl_input_read(&l->input, &packet, input_error);
         if (got != SL_OK) {
             if (got != SL_EOF && input_error->status == SL_OK) {
                 (void)sl_fail(input_error, got, l->params.input,

@@ -19,6 +19,7 @@
 #include "media/stage.h"
 #include "package/rendition.h"
 #include "pipeline/clock.h"
+#include "pipeline/jumps.h"
 #include "pipeline/ladder_plan.h"
 
 #define SL_LADDER_FRAME_QUEUE 4     /* decoded pictures between input and shape */
@@ -32,11 +33,15 @@ struct sl_input {
     struct sl_source *source;
     struct sl_window *window;
     struct sl_demuxer *demuxer;
+    struct sl_jumps jumps; /* used where the demuxer may jump */
 };
 SL_NODISCARD enum sl_status sl_input_open(struct sl_input *in, const char *where,
                                           const struct sl_demux_params *params,
                                           struct sl_error *err);
 void sl_input_close(struct sl_input *in);
+/* The demuxer's next packet, its times on one line. */
+SL_NODISCARD enum sl_status sl_input_read(struct sl_input *in, struct sl_packet **out,
+                                          struct sl_error *err);
 /* Index of the track to use, or -1. wanted >= 0 must be such a track. */
 SL_NODISCARD enum sl_status sl_input_pick(const struct sl_input *in, enum sl_media_kind kind,
                                           int64_t wanted, int *track, struct sl_error *err);

@@ -290,8 +290,7 @@ static enum sl_status next_packet(struct sl_ladder_sound *s, struct sl_packet **
         return st;
     }
     for (;;) {
-        struct sl_demuxer *d = s->input.demuxer;
-        enum sl_status st = d->ops->read(d, out, err);
+        enum sl_status st = sl_input_read(&s->input, out, err);
         if (st != SL_OK || (*out)->track == (uint32_t)s->index) {
             return st;
         }

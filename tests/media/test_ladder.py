@@ -252,3 +252,16 @@ def test_many_segments_change_folder_and_never_drift(tmp_path, out):
     p = Playlist(out / "original" / "playlist.m3u8")
     assert len(p.segments) == 151
     assert abs(p.duration - 3600 * F(1001, 24000)) < F(1, 10**6)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_joined_transport_streams(media, tmp_path, out, fmt):
+    """cat a.ts a.ts: the second starts again from the first one's time, and nothing is lost."""
+    ts = tmp_path / "joined.ts"
+    ts.write_bytes(media("plain.ts").read_bytes() * 2)
+    ladder(ts, out, "--format", fmt, "--preset", "ultrafast")
+    times = judge(out, tmp_path, frames=600)
+    if fmt == "fmp4":
+        assert max(b - a for a, b in zip(times["original"], times["original"][1:])) < F(1, 5)
+    for p in Master(out).playlists().values():
+        assert abs(p.duration - F(20020, 1000)) < F(1, 5)
