@@ -97,6 +97,10 @@ static enum sl_status aac_string(const struct sl_track *t, struct text *s, struc
 {
     struct sl_aac_config config;
 
+    if (t->config_size == 0 && t->profile >= 0) {
+        add(s, "mp4a.40.%d", t->profile + 1); /* ADTS: profile_ObjectType is the type less one */
+        return SL_OK;
+    }
     if (t->config_size == 0) {
         return lacks(t, "its AudioSpecificConfig is not known", err);
     }
@@ -230,6 +234,37 @@ static enum sl_status vp_string(const struct sl_track *t, struct text *s, struct
     return SL_OK;
 }
 
+#define RECORD_MAX (1u << 16)
+
+/* Transport streams state parameter sets as Annex B: the record that the string is read from is
+ * made of them first. */
+static enum sl_status string_of_annexb(const struct sl_track *t, char out[SL_CODEC_STRING_MAX],
+                                       struct sl_error *err)
+{
+    struct sl_track with_record = *t;
+    struct sl_writer record;
+    sl_writer_init(&record, RECORD_MAX);
+    enum sl_status status = t->codec == SL_CODEC_H264
+                                ? sl_avcc_from_annexb(t->config, t->config_size, &record, err)
+                                : sl_hvcc_from_annexb(t->config, t->config_size, &record, err);
+    if (status == SL_OK) {
+        status = sl_writer_finish(&record, err);
+    }
+    if (status == SL_OK) {
+        with_record.config = record.data;
+        with_record.config_size = record.size;
+        status = sl_codec_string(&with_record, out, err);
+    }
+    sl_writer_clear(&record);
+    return status;
+}
+
+static bool is_annexb(const struct sl_track *t)
+{
+    return (t->codec == SL_CODEC_H264 || t->codec == SL_CODEC_HEVC) && t->config_size > 4 &&
+           t->config[0] == 0 && t->config[1] == 0 && t->config[2] <= 1;
+}
+
 enum sl_status sl_codec_string(const struct sl_track *track, char out[SL_CODEC_STRING_MAX],
                                struct sl_error *err)
 {
@@ -254,6 +289,9 @@ enum sl_status sl_codec_string(const struct sl_track *track, char out[SL_CODEC_S
     struct text text = {.out = out};
 
     out[0] = '\0';
+    if (is_annexb(track)) {
+        return string_of_annexb(track, out, err);
+    }
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
         if (codecs[i].codec != track->codec) {
             continue;

@@ -2,7 +2,7 @@
 """Every file of the shared corpus, where it is present, in both formats; then in Chromium.
 
 Files of more than a minute and a half get one small rung in `make check`, so that it stays under 15 minutes;
-`make soak` (SLUICE_FULL=1) makes the default ladder of those too."""
+`make soak` (SLUICE_SOAK=1) makes the default ladder of those too."""
 import os
 import subprocess
 
@@ -12,7 +12,7 @@ from judge import judge
 from lib import CORPUS, ROOT, Master, ladder, probe
 
 FILES = sorted(p for p in CORPUS.glob("*.*") if p.suffix != ".tsv") if CORPUS.exists() else []
-FULL = os.environ.get("SLUICE_FULL") == "1"
+FULL = os.environ.get("SLUICE_SOAK") == "1"
 
 
 @pytest.mark.parametrize("fmt", ["fmp4", "ts"])
