@@ -90,7 +90,9 @@ struct sl_track {
     char title[128];
     int is_default, is_forced, is_attached_picture;
     int64_t bitrate; /**< bit/s, 0: not stated */
-    uint8_t *config; /**< avcC, hvcC, AudioSpecificConfig, Opus head …; may be NULL */
+    /** avcC, hvcC, AudioSpecificConfig, Opus head …; where the container has parameter sets in band
+     * (MPEG-TS) those, as Annex B; may be NULL */
+    uint8_t *config;
     size_t config_size;
     /** Outputs: the first packet's dts is -decode_delay ticks (reorder delay, encoder priming) so
      * that presentation starts at 0; fMP4 hides it with an edit list. */

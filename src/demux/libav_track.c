@@ -267,6 +267,7 @@ static enum sl_status set_config(struct sl_track *t, const AVStream *stream, str
     /* avcC and hvcC begin with their version, 1; Annex B with a zero. */
     if (parameter_sets && par->extradata[0] != 1) {
         describe_annexb(t, par);
+        status = sl_track_set_config(t, par->extradata, (size_t)par->extradata_size, err);
     } else {
         status = sl_track_set_config(t, par->extradata, (size_t)par->extradata_size, err);
         if (status == SL_OK && parameter_sets) {

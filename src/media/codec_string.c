@@ -8,6 +8,7 @@
 #include "base/rational.h"
 #include "media/aac.h"
 #include "media/h264.h"
+#include "media/hevc.h"
 #include "media/pixel.h"
 
 struct text {
@@ -98,7 +99,7 @@ static enum sl_status aac_string(const struct sl_track *t, struct text *s, struc
     struct sl_aac_config config;
 
     if (t->config_size == 0 && t->profile >= 0) {
-        add(s, "mp4a.40.%d", t->profile + 1); /* ADTS: profile_ObjectType is the type less one */
+        add(s, "mp4a.40.%d", t->profile); /* the audio object type, as ADTS states it */
         return SL_OK;
     }
     if (t->config_size == 0) {
