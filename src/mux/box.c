@@ -19,6 +19,7 @@ size_t sl_box_begin_full(struct sl_writer *w, const char *type, unsigned version
 
 void sl_box_end(struct sl_writer *w, size_t start)
 {
-    if (w->status == SL_OK)
+    if (w->status == SL_OK) {
         sl_writer_patch_be32(w, start, (uint32_t)(w->size - start));
+    }
 }

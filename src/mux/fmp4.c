@@ -29,27 +29,33 @@ static enum sl_status open_track(struct sl_fmp4_track *t, const struct sl_track 
 {
     struct sl_rational tb;
     enum sl_status status = sl_timeline_init(&t->line, from, SL_FMP4_NAME, index, err);
-    if (!status)
+    if (!status) {
         status = sl_fmp4_entry_check(from, index, err);
-    if (!status)
+    }
+    if (!status) {
         status = sl_track_copy(&t->info, from, err);
-    if (!status && sl_framing_wanted(from->codec))
+    }
+    if (!status && sl_framing_wanted(from->codec)) {
         status = sl_framing_init(&t->framing, &t->info, SL_FMP4_NAME, index, err);
-    if (status)
+    }
+    if (status) {
         return status;
+    }
     /* A timescale is a whole number of ticks a second, so 1001/30000 s becomes 1001 ticks of
      * 1/30000 s: exact, no time is ever rounded here. */
     tb = sl_rational_reduce(from->timebase);
-    if (tb.den > UINT32_MAX || tb.num > INT32_MAX)
+    if (tb.den > UINT32_MAX || tb.num > INT32_MAX) {
         return sl_fail(err, SL_EUNSUPPORTED, SL_FMP4_NAME,
                        "track %zu: timebase %" PRId64 "/%" PRId64
                        " does not fit a 32-bit timescale",
                        index, tb.num, tb.den);
+    }
     t->timescale = (uint32_t)tb.den;
     t->factor = tb.num;
-    if (from->decode_delay > SL_TIMELINE_MAX / t->factor)
+    if (from->decode_delay > SL_TIMELINE_MAX / t->factor) {
         return sl_fail(err, SL_EINVAL, SL_FMP4_NAME, "track %zu: decode delay %" PRId64 " ticks",
                        index, from->decode_delay);
+    }
     return SL_OK;
 }
 
@@ -60,8 +66,9 @@ static enum sl_status fmp4_open(struct sl_muxer **out, const struct sl_track *co
     enum sl_status status = SL_OK;
     struct sl_fmp4 *m = sl_alloc_zero(sizeof *m);
     (void)params;
-    if (!m)
+    if (!m) {
         return sl_fail_memory(err);
+    }
     m->base.ops = &sl_mux_fmp4;
     m->tracks = sl_alloc_array(count, sizeof *m->tracks);
     if (!m->tracks) {
@@ -69,15 +76,18 @@ static enum sl_status fmp4_open(struct sl_muxer **out, const struct sl_track *co
         goto out;
     }
     m->count = count;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         sl_track_init(&m->tracks[i].info);
-    for (size_t i = 0; i < count && !status; i++)
+    }
+    for (size_t i = 0; i < count && !status; i++) {
         status = open_track(&m->tracks[i], tracks[i], i, err);
+    }
 out:
-    if (status)
+    if (status) {
         fmp4_destroy(&m->base);
-    else
+    } else {
         *out = &m->base;
+    }
     return status;
 }
 
@@ -88,8 +98,9 @@ static enum sl_status fmp4_header(struct sl_muxer *base, struct sl_chain *out, s
     sl_writer_init(&w, SL_FMP4_INIT_MAX);
     sl_fmp4_init_write((const struct sl_fmp4 *)base, &w);
     status = sl_writer_finish(&w, err);
-    if (!status)
+    if (!status) {
         status = sl_chain_add_copy(out, w.data, w.size, err);
+    }
     sl_writer_clear(&w);
     return status;
 }
@@ -101,13 +112,14 @@ static enum sl_status keep_unit(const struct sl_fmp4_track *t, const struct sl_p
 {
     enum sl_unit_role role = sl_framing_role(&t->framing, nal);
     *keep = role == SL_UNIT_SLICE || role == SL_UNIT_OTHER;
-    if (role == SL_UNIT_SETS && !sl_framing_set_known(&t->framing, nal))
+    if (role == SL_UNIT_SETS && !sl_framing_set_known(&t->framing, nal)) {
         return sl_fail(err, SL_EUNSUPPORTED, SL_FMP4_NAME,
                        "track %u: at dts %" PRId64
                        " a parameter set (NAL type %d) that is not in the decoder configuration",
                        p->track, p->dts,
                        t->framing.codec == SL_CODEC_H264 ? nal->data[0] & 31
                                                          : nal->data[0] >> 1 & 63);
+    }
     return SL_OK;
 }
 
@@ -126,27 +138,31 @@ static enum sl_status reframe(struct sl_fmp4 *m, const struct sl_fmp4_track *t,
         const struct sl_nal *nal = &units->items[i];
         bool keep;
         status = keep_unit(t, p, nal, &keep, err);
-        if (status || !keep)
+        if (status || !keep) {
             continue;
+        }
         if (nal->size > UINT32_MAX) {
             status =
                 sl_fail(err, SL_EUNSUPPORTED, SL_FMP4_NAME, "a NAL unit of %zu bytes", nal->size);
             continue;
         }
         slices += sl_framing_role(&t->framing, nal) == SL_UNIT_SLICE;
-        for (unsigned b = 0; b < 4; b++)
+        for (unsigned b = 0; b < 4; b++) {
             lengths->data[at + b] = (uint8_t)(nal->size >> (24 - 8 * b));
+        }
         status = sl_chain_add_buf(sample, lengths, at, 4, err);
-        if (!status)
+        if (!status) {
             status = sl_chain_add_buf(sample, units->buf, (size_t)(nal->data - units->buf->data),
                                       nal->size, err);
+        }
         at += 4;
     }
     sl_buf_unref(&lengths);
-    if (!status && !slices)
+    if (!status && !slices) {
         status =
             sl_fail(err, SL_EDATA, SL_FMP4_NAME,
                     "track %u: the access unit at dts %" PRId64 " has no slice", p->track, p->dts);
+    }
     return status;
 }
 
@@ -156,20 +172,25 @@ static enum sl_status make_sample(struct sl_fmp4 *m, struct sl_fmp4_track *t,
 {
     bool annexb = false;
     enum sl_status status = SL_OK;
-    if (sl_framing_wanted(t->info.codec))
+    if (sl_framing_wanted(t->info.codec)) {
         status = sl_framing_is_annexb(&t->framing, &p->payload, &annexb, err);
-    if (status)
+    }
+    if (status) {
         return status;
-    if (!annexb)
+    }
+    if (!annexb) {
         return sl_chain_add_chain(sample, &p->payload, 0, p->payload.size, err);
-    if (t->framing.config.length_size != 4)
+    }
+    if (t->framing.config.length_size != 4) {
         return sl_fail(err, SL_EUNSUPPORTED, SL_FMP4_NAME,
                        "track %u: Annex B packets with a configuration of %u-byte lengths, "
                        "expected 4",
                        p->track, t->framing.config.length_size);
+    }
     status = sl_units_split(&m->units, &t->framing, &p->payload, err);
-    if (!status)
+    if (!status) {
         status = reframe(m, t, p, sample, err);
+    }
     sl_units_release(&m->units);
     return status;
 }
@@ -179,24 +200,28 @@ static enum sl_status check_packet(const struct sl_fmp4 *m, const struct sl_pack
 {
     const struct sl_fmp4_track *t;
     enum sl_status status;
-    if (p->track >= m->count)
+    if (p->track >= m->count) {
         return sl_fail(err, SL_EINVAL, SL_FMP4_NAME, "a packet of track %u, there are %zu",
                        p->track, m->count);
+    }
     t = &m->tracks[p->track];
     status = sl_timeline_check(&t->line, p, SL_FMP4_NAME, err);
-    if (status)
+    if (status) {
         return status;
+    }
     if (p->duration > UINT32_MAX / t->factor || p->pts - p->dts > UINT32_MAX / t->factor ||
-        p->payload.size > UINT32_MAX || p->pts > SL_TIMELINE_MAX / t->factor)
+        p->payload.size > UINT32_MAX || p->pts > SL_TIMELINE_MAX / t->factor) {
         return sl_fail(err, SL_EUNSUPPORTED, SL_FMP4_NAME,
                        "track %u: at dts %" PRId64 ": duration %" PRId64 ", pts %" PRId64
                        " or %" PRId64 " bytes are beyond 32 bits",
                        p->track, p->dts, p->duration, p->pts, p->payload.size);
+    }
     if (p->config && (p->config_size != t->info.config_size ||
-                      memcmp(p->config, t->info.config, p->config_size) != 0))
+                      memcmp(p->config, t->info.config, p->config_size) != 0)) {
         return sl_fail(err, SL_EUNSUPPORTED, SL_FMP4_NAME,
                        "track %u: the decoder configuration changes at dts %" PRId64, p->track,
                        p->dts);
+    }
     return SL_OK;
 }
 
@@ -209,25 +234,31 @@ static enum sl_status fmp4_write(struct sl_muxer *base, struct sl_packet *p, str
     bool sync;
     int64_t size;
     enum sl_status status = check_packet(m, p, err);
-    if (status)
+    if (status) {
         return status;
+    }
     t = &m->tracks[p->track];
-    if (sl_grow(&t->samples, &t->capacity, t->count, sizeof *t->samples, SL_FMP4_SAMPLES_MAX))
+    if (sl_grow(&t->samples, &t->capacity, t->count, sizeof *t->samples, SL_FMP4_SAMPLES_MAX)) {
         return sl_fail(err, SL_ENOMEM, SL_FMP4_NAME,
                        "track %u: no room for sample %zu of a fragment (at most %u)", p->track,
                        t->count, SL_FMP4_SAMPLES_MAX);
+    }
     sl_chain_init(&sample);
     status = make_sample(m, t, p, &sample, err);
     size = sample.size;
-    if (!status && size > UINT32_MAX)
+    if (!status && size > UINT32_MAX) {
         status = sl_fail(err, SL_EUNSUPPORTED, SL_FMP4_NAME, "a sample of %" PRId64 " bytes", size);
-    if (!status)
+    }
+    if (!status) {
         status = sl_chain_move(&t->data, &sample, err);
+    }
     sl_chain_clear(&sample);
-    if (status)
+    if (status) {
         return status;
-    if (!t->count)
+    }
+    if (!t->count) {
         t->base = p->dts;
+    }
     sync = t->info.kind != SL_KIND_VIDEO || (p->flags & SL_PACKET_KEY);
     s = &t->samples[t->count++];
     *s = (struct sl_fmp4_sample){

@@ -19,25 +19,29 @@ struct entry {
 static void write_descriptor(struct sl_writer *w, unsigned tag, size_t size)
 {
     unsigned groups = 1;
-    while (groups < 4 && size >> (7 * groups))
+    while (groups < 4 && size >> (7 * groups)) {
         groups++;
+    }
     sl_write_u8(w, tag);
-    while (groups--)
+    while (groups--) {
         sl_write_u8(w, (unsigned)(size >> (7 * groups) & 127) | (groups ? 128u : 0u));
+    }
 }
 
 static size_t descriptor_size(size_t size)
 {
     unsigned groups = 1;
-    while (groups < 4 && size >> (7 * groups))
+    while (groups < 4 && size >> (7 * groups)) {
         groups++;
+    }
     return 1 + groups + size;
 }
 
 static uint32_t bitrate32(const struct sl_track *track)
 {
-    if (track->bitrate <= 0)
+    if (track->bitrate <= 0) {
         return 0;
+    }
     return track->bitrate > UINT32_MAX ? UINT32_MAX : (uint32_t)track->bitrate;
 }
 
@@ -71,35 +75,42 @@ static const struct entry entries[] = {
 
 static const struct entry *find_entry(enum sl_codec codec)
 {
-    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
-        if (entries[i].codec == codec)
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        if (entries[i].codec == codec) {
             return &entries[i];
+        }
+    }
     return NULL;
 }
 
 enum sl_status sl_fmp4_entry_check(const struct sl_track *track, size_t index, struct sl_error *err)
 {
     const struct entry *entry = find_entry(track->codec);
-    if (!entry)
+    if (!entry) {
         return sl_fail(err, SL_EUNSUPPORTED, SL_FMP4_NAME, "track %zu: no sample entry for %s",
                        index,
                        track->codec_name[0] ? track->codec_name : sl_codec_name(track->codec));
-    if (track->kind != entry->kind)
+    }
+    if (track->kind != entry->kind) {
         return sl_fail(err, SL_EINVAL, SL_FMP4_NAME, "track %zu: %s as a track of kind %s", index,
                        sl_codec_name(track->codec), sl_kind_name(track->kind));
-    if (entry->needs_config && (!track->config || !track->config_size))
+    }
+    if (entry->needs_config && (!track->config || !track->config_size)) {
         return sl_fail(err, SL_EINVAL, SL_FMP4_NAME,
                        "track %zu: %s without its decoder configuration", index,
                        sl_codec_name(track->codec));
+    }
     if (track->kind == SL_KIND_VIDEO && (track->width < 1 || track->width > UINT16_MAX ||
-                                         track->height < 1 || track->height > UINT16_MAX))
+                                         track->height < 1 || track->height > UINT16_MAX)) {
         return sl_fail(err, SL_EINVAL, SL_FMP4_NAME, "track %zu: %dx%d, expected 1 to 65535 a side",
                        index, track->width, track->height);
+    }
     if (track->kind == SL_KIND_AUDIO &&
-        (track->channels < 1 || track->channels > UINT16_MAX || track->sample_rate < 1))
+        (track->channels < 1 || track->channels > UINT16_MAX || track->sample_rate < 1)) {
         return sl_fail(err, SL_EINVAL, SL_FMP4_NAME,
                        "track %zu: %d channels at %d Hz, expected 1 or more of each", index,
                        track->channels, track->sample_rate);
+    }
     return SL_OK;
 }
 
@@ -107,8 +118,9 @@ static void write_pasp(const struct sl_track *track, struct sl_writer *w)
 {
     struct sl_rational sar;
     size_t box;
-    if (!sl_rational_valid(track->sample_aspect))
+    if (!sl_rational_valid(track->sample_aspect)) {
         return;
+    }
     sar = sl_rational_limit(track->sample_aspect, INT32_MAX);
     box = sl_box_begin(w, "pasp");
     sl_write_be32(w, (uint32_t)sar.num);
@@ -121,8 +133,9 @@ static void write_colr(const struct sl_colour *colour, struct sl_writer *w)
 {
     size_t box;
     if (colour->primaries == 2 && colour->transfer == 2 && colour->matrix == 2 &&
-        colour->range == SL_RANGE_UNSPECIFIED)
+        colour->range == SL_RANGE_UNSPECIFIED) {
         return;
+    }
     box = sl_box_begin(w, "colr");
     sl_write_bytes(w, "nclx", 4);
     sl_write_be16(w, colour->primaries);
@@ -136,8 +149,9 @@ static void write_colr(const struct sl_colour *colour, struct sl_writer *w)
 static void write_btrt(const struct sl_track *track, struct sl_writer *w)
 {
     size_t box;
-    if (track->bitrate <= 0)
+    if (track->bitrate <= 0) {
         return;
+    }
     box = sl_box_begin(w, "btrt");
     sl_write_be32(w, 0); /* bufferSizeDB: not known */
     sl_write_be32(w, bitrate32(track));
@@ -188,16 +202,18 @@ void sl_fmp4_entry_write(const struct sl_track *track, struct sl_writer *w)
     size_t box = sl_box_begin(w, entry->type);
     sl_write_zeros(w, 6);
     sl_write_be16(w, 1); /* data_reference_index */
-    if (track->kind == SL_KIND_VIDEO)
+    if (track->kind == SL_KIND_VIDEO) {
         write_visual(track, w);
-    else
+    } else {
         write_audio(track, w);
+    }
     write_config(entry, track, w);
     if (track->kind == SL_KIND_VIDEO) {
         write_pasp(track, w);
         write_colr(&track->colour, w);
     }
-    if (entry->config) /* esds has the rates inside */
+    if (entry->config) { /* esds has the rates inside */
         write_btrt(track, w);
+    }
     sl_box_end(w, box);
 }

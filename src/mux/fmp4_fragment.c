@@ -35,22 +35,27 @@ static struct layout choose_layout(const struct sl_fmp4_track *t)
         flags |= i > 0 && s[i].flags != l.flags;
         offsets |= s[i].offset != 0;
     }
-    if (durations)
+    if (durations) {
         l.trun |= TRUN_DURATION;
-    else
+    } else {
         l.tfhd |= TFHD_DURATION;
-    if (sizes)
+    }
+    if (sizes) {
         l.trun |= TRUN_SIZE;
-    else
+    } else {
         l.tfhd |= TFHD_SIZE;
-    if (flags)
+    }
+    if (flags) {
         l.trun |= TRUN_FLAGS;
-    else
+    } else {
         l.tfhd |= TFHD_FLAGS;
-    if (!flags && s[0].flags != l.flags) /* a key frame and what follows it */
+    }
+    if (!flags && s[0].flags != l.flags) { /* a key frame and what follows it */
         l.trun |= TRUN_FIRST;
-    if (offsets)
+    }
+    if (offsets) {
         l.trun |= TRUN_COMPOSED;
+    }
     return l;
 }
 
@@ -61,18 +66,23 @@ static void write_trun(struct sl_fmp4_track *t, const struct layout *l, struct s
     sl_write_be32(w, (uint32_t)t->count);
     t->patch = w->size;
     sl_write_be32(w, 0); /* data_offset */
-    if (l->trun & TRUN_FIRST)
+    if (l->trun & TRUN_FIRST) {
         sl_write_be32(w, t->samples[0].flags);
+    }
     for (size_t i = 0; i < t->count; i++) {
         const struct sl_fmp4_sample *s = &t->samples[i];
-        if (l->trun & TRUN_DURATION)
+        if (l->trun & TRUN_DURATION) {
             sl_write_be32(w, s->duration);
-        if (l->trun & TRUN_SIZE)
+        }
+        if (l->trun & TRUN_SIZE) {
             sl_write_be32(w, s->size);
-        if (l->trun & TRUN_FLAGS)
+        }
+        if (l->trun & TRUN_FLAGS) {
             sl_write_be32(w, s->flags);
-        if (l->trun & TRUN_COMPOSED)
+        }
+        if (l->trun & TRUN_COMPOSED) {
             sl_write_be32(w, s->offset);
+        }
     }
     sl_box_end(w, box);
 }
@@ -83,12 +93,15 @@ static void write_traf(struct sl_fmp4_track *t, uint32_t id, struct sl_writer *w
     size_t traf = sl_box_begin(w, "traf");
     size_t box = sl_box_begin_full(w, "tfhd", 0, l.tfhd);
     sl_write_be32(w, id);
-    if (l.tfhd & TFHD_DURATION)
+    if (l.tfhd & TFHD_DURATION) {
         sl_write_be32(w, t->samples[0].duration);
-    if (l.tfhd & TFHD_SIZE)
+    }
+    if (l.tfhd & TFHD_SIZE) {
         sl_write_be32(w, t->samples[0].size);
-    if (l.tfhd & TFHD_FLAGS)
+    }
+    if (l.tfhd & TFHD_FLAGS) {
         sl_write_be32(w, l.flags);
+    }
     sl_box_end(w, box);
     box = sl_box_begin_full(w, "tfdt", 1, 0); /* 8.8.12: the sum of all durations before */
     sl_write_be64(w, (uint64_t)((t->base - t->line.start) * t->factor));
@@ -103,9 +116,11 @@ static void write_moof(struct sl_fmp4 *m, struct sl_writer *w)
     size_t box = sl_box_begin_full(w, "mfhd", 0, 0);
     sl_write_be32(w, m->sequence + 1);
     sl_box_end(w, box);
-    for (size_t i = 0; i < m->count; i++)
-        if (m->tracks[i].count)
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->tracks[i].count) {
             write_traf(&m->tracks[i], (uint32_t)i + 1, w);
+        }
+    }
     sl_box_end(w, moof);
 }
 
@@ -115,8 +130,9 @@ static void write_styp(const struct sl_fmp4 *m, struct sl_writer *w)
     sl_write_text(w, "msdh");
     sl_write_be32(w, 0);
     sl_write_text(w, "msdh");
-    if (m->count == 1)
+    if (m->count == 1) {
         sl_write_text(w, "cmfs"); /* 23000-19 7.3.3.1 */
+    }
     sl_box_end(w, box);
 }
 
@@ -127,11 +143,13 @@ static enum sl_status patch_offsets(struct sl_fmp4 *m, struct sl_writer *w, size
     uint64_t at = from;
     for (size_t i = 0; i < m->count; i++) {
         struct sl_fmp4_track *t = &m->tracks[i];
-        if (!t->count)
+        if (!t->count) {
             continue;
-        if (at > INT32_MAX)
+        }
+        if (at > INT32_MAX) {
             return sl_fail(err, SL_EUNSUPPORTED, SL_FMP4_NAME,
                            "a fragment whose track %zu starts %" PRIu64 " bytes in", i, at);
+        }
         sl_writer_patch_be32(w, t->patch, (uint32_t)at);
         at += (uint64_t)t->data.size;
     }
@@ -150,8 +168,9 @@ enum sl_status sl_fmp4_fragment(struct sl_fmp4 *m, struct sl_chain *out, struct 
         payload += (uint64_t)m->tracks[i].data.size;
         samples += m->tracks[i].count;
     }
-    if (!samples)
+    if (!samples) {
         return SL_OK;
+    }
     sl_chain_init(&chain);
     sl_writer_init(&w, SL_FMP4_MOOF_MAX);
     write_styp(m, &w);
@@ -159,25 +178,31 @@ enum sl_status sl_fmp4_fragment(struct sl_fmp4 *m, struct sl_chain *out, struct 
     write_moof(m, &w);
     header = payload + 8 > UINT32_MAX ? 16 : 8;
     status = sl_writer_finish(&w, err);
-    if (!status)
+    if (!status) {
         status = patch_offsets(m, &w, w.size - moof + header, err);
-    if (status)
+    }
+    if (status) {
         goto out;
+    }
     sl_write_be32(&w, header == 16 ? 1 : (uint32_t)(payload + header));
     sl_write_text(&w, "mdat");
-    if (header == 16)
+    if (header == 16) {
         sl_write_be64(&w, payload + header);
+    }
     status = sl_writer_finish(&w, err);
-    if (!status)
+    if (!status) {
         status = sl_chain_add_copy(&chain, w.data, w.size, err);
+    }
     for (size_t i = 0; i < m->count && !status; i++) {
         status = sl_chain_move(&chain, &m->tracks[i].data, err);
         m->tracks[i].count = 0;
     }
-    if (!status)
+    if (!status) {
         status = sl_chain_move(out, &chain, err);
-    if (!status)
+    }
+    if (!status) {
         m->sequence++;
+    }
 out:
     sl_chain_clear(&chain);
     sl_writer_clear(&w);

@@ -15,8 +15,9 @@ static void write_ftyp(const struct sl_fmp4 *m, struct sl_writer *w)
     sl_write_text(w, "iso6"); /* default-base-is-moof, tfdt, styp */
     sl_write_be32(w, 0);
     sl_write_text(w, "iso6");
-    if (m->count == 1)
+    if (m->count == 1) {
         sl_write_text(w, "cmfc"); /* a CMAF track is alone in its file (7.3.1) */
+    }
     sl_write_text(w, "mp41");
     sl_box_end(w, box);
 }
@@ -24,7 +25,7 @@ static void write_ftyp(const struct sl_fmp4 *m, struct sl_writer *w)
 /* 16.16 and, in the last column, 2.30 (8.3.2). */
 static void write_matrix(struct sl_writer *w, const int32_t m[6])
 {
-    for (unsigned row = 0; row < 3; row++) {
+    for (size_t row = 0; row < 3; row++) {
         sl_write_be32(w, (uint32_t)m[2 * row]);
         sl_write_be32(w, (uint32_t)m[2 * row + 1]);
         sl_write_be32(w, row == 2 ? 0x40000000 : 0);
@@ -52,10 +53,12 @@ static void write_mvhd(const struct sl_fmp4 *m, struct sl_writer *w)
 static uint32_t display_width(const struct sl_track *t)
 {
     int64_t width = (int64_t)t->width << 16;
-    if (sl_rational_valid(t->sample_aspect))
+    if (sl_rational_valid(t->sample_aspect)) {
         width = sl_muldiv(width, t->sample_aspect.num, t->sample_aspect.den, SL_ROUND_NEAREST);
-    if (width < 0x10000)
+    }
+    if (width < 0x10000) {
         return 0x10000;
+    }
     return width > UINT32_MAX ? UINT32_MAX : (uint32_t)width;
 }
 
@@ -89,8 +92,9 @@ static void write_tkhd(const struct sl_fmp4_track *t, uint32_t id, struct sl_wri
     bool video = t->info.kind == SL_KIND_VIDEO;
     uint32_t width = video ? display_width(&t->info) : 0;
     size_t box = sl_box_begin_full(w, "tkhd", 1, 3); /* enabled, in movie */
-    if (video)
+    if (video) {
         display_matrix(&t->info, width, matrix);
+    }
     sl_write_be64(w, 0);
     sl_write_be64(w, 0);
     sl_write_be32(w, id);
@@ -112,8 +116,9 @@ static void write_tkhd(const struct sl_fmp4_track *t, uint32_t id, struct sl_wri
 static void write_edts(const struct sl_fmp4_track *t, struct sl_writer *w)
 {
     size_t edts, elst;
-    if (t->info.decode_delay == 0)
+    if (t->info.decode_delay == 0) {
         return;
+    }
     edts = sl_box_begin(w, "edts");
     elst = sl_box_begin_full(w, "elst", 1, 0);
     sl_write_be32(w, 1);
@@ -134,8 +139,9 @@ static void write_mdhd(const struct sl_fmp4_track *t, struct sl_writer *w)
     sl_write_be32(w, t->timescale);
     sl_write_be64(w, 0);
     sl_language_iso639_2(t->info.language, code);
-    for (unsigned i = 0; i < 3; i++) /* five bits a letter (8.4.2.2) */
+    for (unsigned i = 0; i < 3; i++) { /* five bits a letter (8.4.2.2) */
         packed = packed << 5 | (unsigned)(code[i] - 0x60);
+    }
     sl_write_be16(w, packed);
     sl_write_be16(w, 0);
     sl_box_end(w, box);
@@ -147,8 +153,9 @@ static void write_elng(const struct sl_fmp4_track *t, struct sl_writer *w)
     char tag[16];
     size_t box;
     sl_language_bcp47(t->info.language, tag);
-    if (!strchr(tag, '-'))
+    if (!strchr(tag, '-')) {
         return;
+    }
     box = sl_box_begin_full(w, "elng", 0, 0);
     sl_write_text(w, tag);
     sl_write_u8(w, 0);
@@ -189,8 +196,9 @@ static void write_stbl(const struct sl_fmp4_track *t, struct sl_writer *w)
     sl_box_end(w, box);
     for (unsigned i = 0; i < sizeof empty / sizeof *empty; i++) {
         box = sl_box_begin_full(w, empty[i], 0, 0);
-        if (!strcmp(empty[i], "stsz"))
+        if (!strcmp(empty[i], "stsz")) {
             sl_write_be32(w, 0); /* sample_size */
+        }
         sl_write_be32(w, 0);
         sl_box_end(w, box);
     }
@@ -243,8 +251,9 @@ void sl_fmp4_init_write(const struct sl_fmp4 *m, struct sl_writer *w)
     write_ftyp(m, w);
     moov = sl_box_begin(w, "moov");
     write_mvhd(m, w);
-    for (size_t i = 0; i < m->count; i++)
+    for (size_t i = 0; i < m->count; i++) {
         write_trak(&m->tracks[i], (uint32_t)i + 1, w);
+    }
     write_mvex(m, w);
     sl_box_end(w, moov);
 }

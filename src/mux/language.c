@@ -73,14 +73,19 @@ void sl_language_iso639_2(const char *tag, char out[4])
     char code[4];
     size_t n = primary(tag, code);
     memcpy(out, "und", 4);
-    if (n == 3)
+    if (n == 3) {
         memcpy(out, code, 4);
-    for (size_t i = 0; n == 3 && i < sizeof aliases / sizeof *aliases; i++)
-        if (!strcmp(aliases[i].b, code))
+    }
+    for (size_t i = 0; n == 3 && i < sizeof aliases / sizeof *aliases; i++) {
+        if (!strcmp(aliases[i].b, code)) {
             memcpy(out, aliases[i].t, 4);
-    for (size_t i = 0; n == 2 && i < sizeof codes / sizeof *codes; i++)
-        if (!strcmp(codes[i].two, code))
+        }
+    }
+    for (size_t i = 0; n == 2 && i < sizeof codes / sizeof *codes; i++) {
+        if (!strcmp(codes[i].two, code)) {
             memcpy(out, codes[i].three, 4);
+        }
+    }
 }
 
 void sl_language_bcp47(const char *tag, char out[16])
@@ -88,21 +93,26 @@ void sl_language_bcp47(const char *tag, char out[16])
     char code[4], three[4];
     size_t n = primary(tag, code), used;
     out[0] = '\0';
-    if (!n || !strcmp(code, "und"))
+    if (!n || !strcmp(code, "und")) {
         return;
+    }
     sl_language_iso639_2(tag, three);
-    for (size_t i = 0; n == 3 && i < sizeof codes / sizeof *codes; i++)
-        if (!strcmp(codes[i].three, three))
+    for (size_t i = 0; n == 3 && i < sizeof codes / sizeof *codes; i++) {
+        if (!strcmp(codes[i].three, three)) {
             memcpy(code, codes[i].two, 3);
+        }
+    }
     used = strlen(code);
     memcpy(out, code, used);
     for (const char *c = tag + n; *c && used < 15; c++) {
         bool digit = *c >= '0' && *c <= '9';
-        if (!is_letter(*c) && !digit && *c != '-' && *c != '_')
+        if (!is_letter(*c) && !digit && *c != '-' && *c != '_') {
             break;
+        }
         out[used++] = *c == '_' ? '-' : *c;
     }
-    while (used && out[used - 1] == '-')
+    while (used && out[used - 1] == '-') {
         used--;
+    }
     out[used] = '\0';
 }

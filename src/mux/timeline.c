@@ -9,14 +9,16 @@
 enum sl_status sl_timeline_init(struct sl_timeline *line, const struct sl_track *track,
                                 const char *where, size_t index, struct sl_error *err)
 {
-    if (!sl_rational_valid(track->timebase))
+    if (!sl_rational_valid(track->timebase)) {
         return sl_fail(err, SL_EINVAL, where,
                        "track %zu: timebase %" PRId64 "/%" PRId64 ", expected a positive fraction",
                        index, track->timebase.num, track->timebase.den);
-    if (track->decode_delay < 0 || track->decode_delay > SL_TIMELINE_MAX)
+    }
+    if (track->decode_delay < 0 || track->decode_delay > SL_TIMELINE_MAX) {
         return sl_fail(err, SL_EINVAL, where,
                        "track %zu: decode delay %" PRId64 " ticks, expected 0 or more", index,
                        track->decode_delay);
+    }
     line->start = line->next = -track->decode_delay;
     return SL_OK;
 }
@@ -24,22 +26,26 @@ enum sl_status sl_timeline_init(struct sl_timeline *line, const struct sl_track 
 enum sl_status sl_timeline_check(const struct sl_timeline *line, const struct sl_packet *p,
                                  const char *where, struct sl_error *err)
 {
-    if (p->pts == SL_NO_TIME || p->dts == SL_NO_TIME || p->duration == SL_NO_TIME)
+    if (p->pts == SL_NO_TIME || p->dts == SL_NO_TIME || p->duration == SL_NO_TIME) {
         return sl_fail(err, SL_EINVAL, where, "track %u: a packet without pts, dts or duration",
                        p->track);
-    if (p->duration <= 0 || p->duration > SL_TIMELINE_MAX)
+    }
+    if (p->duration <= 0 || p->duration > SL_TIMELINE_MAX) {
         return sl_fail(err, SL_EINVAL, where,
                        "track %u: duration %" PRId64 " ticks, expected 1 or more", p->track,
                        p->duration);
-    if (p->dts != line->next)
+    }
+    if (p->dts != line->next) {
         return sl_fail(err, SL_EINVAL, where,
                        "track %u: dts %" PRId64
                        " ticks, but the durations before it end at %" PRId64,
                        p->track, p->dts, line->next);
-    if (p->pts < p->dts || p->pts > SL_TIMELINE_MAX)
+    }
+    if (p->pts < p->dts || p->pts > SL_TIMELINE_MAX) {
         return sl_fail(err, SL_EINVAL, where,
                        "track %u: pts %" PRId64 " ticks, expected the dts %" PRId64 " or later",
                        p->track, p->pts, p->dts);
+    }
     return SL_OK;
 }
 

@@ -26,8 +26,9 @@ int64_t sl_ts_time(const struct sl_ts *m, const struct sl_ts_track *t, int64_t t
 
 static void drop_packets(struct sl_ts_track *t)
 {
-    for (size_t i = 0; i < t->count; i++)
+    for (size_t i = 0; i < t->count; i++) {
         sl_packet_unref(&t->packets[i]);
+    }
     t->count = t->next = 0;
 }
 
@@ -56,8 +57,9 @@ static int64_t offset_for(const struct sl_ts *m)
         const struct sl_track *t = &m->tracks[i].info;
         int64_t lead =
             SL_TS_PCR_LEAD + sl_rescale(t->decode_delay, t->timebase, clock_90k, SL_ROUND_UP);
-        if (lead > offset)
+        if (lead > offset) {
             offset = (lead + SL_TS_OFFSET - 1) / SL_TS_OFFSET * SL_TS_OFFSET;
+        }
     }
     return offset;
 }
@@ -66,26 +68,34 @@ static enum sl_status open_track(struct sl_ts_track *t, const struct sl_track *f
                                  struct sl_error *err)
 {
     enum sl_status status = sl_timeline_init(&t->line, from, SL_TS_NAME, index, err);
-    if (status)
+    if (status) {
         return status;
-    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
-        if (codecs[i].codec == from->codec && codecs[i].kind == from->kind)
+    }
+    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
+        if (codecs[i].codec == from->codec && codecs[i].kind == from->kind) {
             t->codec = &codecs[i];
-    if (!t->codec)
+        }
+    }
+    if (!t->codec) {
         return sl_fail(err, SL_EUNSUPPORTED, SL_TS_NAME, "track %zu: no stream type for %s", index,
                        from->codec_name[0] ? from->codec_name : sl_codec_name(from->codec));
-    if (sl_rescale(from->decode_delay, from->timebase, clock_90k, SL_ROUND_UP) > SL_TIMELINE_MAX)
+    }
+    if (sl_rescale(from->decode_delay, from->timebase, clock_90k, SL_ROUND_UP) > SL_TIMELINE_MAX) {
         return sl_fail(err, SL_EINVAL, SL_TS_NAME, "track %zu: decode delay %" PRId64 " ticks",
                        index, from->decode_delay);
+    }
     status = sl_track_copy(&t->info, from, err);
-    if (status)
+    if (status) {
         return status;
-    if (sl_framing_wanted(from->codec))
+    }
+    if (sl_framing_wanted(from->codec)) {
         return sl_framing_init(&t->framing, &t->info, SL_TS_NAME, index, err);
-    if (!from->config_size)
+    }
+    if (!from->config_size) {
         return sl_fail(err, SL_EINVAL, SL_TS_NAME,
                        "track %zu: %s without its decoder configuration", index,
                        sl_codec_name(from->codec));
+    }
     return sl_aac_parse_config(t->info.config, t->info.config_size, &t->aac, err);
 }
 
@@ -98,8 +108,9 @@ static enum sl_status ts_open(struct sl_muxer **out, const struct sl_track *cons
     bool has_video = false;
     struct sl_ts *m = sl_alloc_zero(sizeof *m);
     (void)params;
-    if (!m)
+    if (!m) {
         return sl_fail_memory(err);
+    }
     m->base.ops = &sl_mux_ts;
     m->pcr = SL_NO_TIME;
     m->tracks = sl_alloc_array(count, sizeof *m->tracks);
@@ -108,23 +119,26 @@ static enum sl_status ts_open(struct sl_muxer **out, const struct sl_track *cons
         goto out;
     }
     m->count = count;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         sl_track_init(&m->tracks[i].info);
+    }
     for (size_t i = 0; i < count && !status; i++) {
         bool video = tracks[i]->kind == SL_KIND_VIDEO;
         status = open_track(&m->tracks[i], tracks[i], i, err);
         m->tracks[i].pid = (uint16_t)(SL_TS_PID_FIRST + i);
         m->tracks[i].stream_id = video ? video_id++ : audio_id++;
-        if (video && !has_video)
+        if (video && !has_video) {
             m->pcr_track = i;
+        }
         has_video |= video;
     }
     m->offset = offset_for(m);
 out:
-    if (status)
+    if (status) {
         ts_destroy(&m->base);
-    else
+    } else {
         *out = &m->base;
+    }
     return status;
 }
 
@@ -142,34 +156,40 @@ static enum sl_status ts_write(struct sl_muxer *base, struct sl_packet *p, struc
     struct sl_ts_track *t;
     int64_t length;
     enum sl_status status;
-    if (p->track >= m->count)
+    if (p->track >= m->count) {
         return sl_fail(err, SL_EINVAL, SL_TS_NAME, "a packet of track %u, there are %zu", p->track,
                        m->count);
+    }
     t = &m->tracks[p->track];
     status = sl_timeline_check(&t->line, p, SL_TS_NAME, err);
-    if (status)
+    if (status) {
         return status;
+    }
     /* Each tenth of a second needs a clock reference, so an hour of standstill is 6 MB of them. */
     length = sl_rescale(p->duration, t->info.timebase, clock_90k, SL_ROUND_UP);
-    if (length > INT64_C(3600) * SL_TS_CLOCK)
+    if (length > INT64_C(3600) * SL_TS_CLOCK) {
         return sl_fail(err, SL_EUNSUPPORTED, SL_TS_NAME,
                        "track %u: a duration of %" PRId64 " ticks at dts %" PRId64
                        " is over an hour",
                        p->track, p->duration, p->dts);
+    }
     if (sl_rescale(p->pts, t->info.timebase, clock_90k, SL_ROUND_UP) > SL_TIMELINE_MAX ||
-        p->payload.size == 0)
+        p->payload.size == 0) {
         return sl_fail(err, SL_EINVAL, SL_TS_NAME,
                        "track %u: a packet of %" PRId64 " bytes at pts %" PRId64, p->track,
                        p->payload.size, p->pts);
+    }
     if (p->config && (p->config_size != t->info.config_size ||
-                      memcmp(p->config, t->info.config, p->config_size) != 0))
+                      memcmp(p->config, t->info.config, p->config_size) != 0)) {
         return sl_fail(err, SL_EUNSUPPORTED, SL_TS_NAME,
                        "track %u: the decoder configuration changes at dts %" PRId64, p->track,
                        p->dts);
-    if (sl_grow(&t->packets, &t->capacity, t->count, sizeof *t->packets, SL_TS_PACKETS_MAX))
+    }
+    if (sl_grow(&t->packets, &t->capacity, t->count, sizeof *t->packets, SL_TS_PACKETS_MAX)) {
         return sl_fail(err, SL_ENOMEM, SL_TS_NAME,
                        "track %u: no room for packet %zu of a segment (at most %u)", p->track,
                        t->count, SL_TS_PACKETS_MAX);
+    }
     t->packets[t->count++] = p;
     sl_timeline_advance(&t->line, p);
     return SL_OK;
@@ -182,8 +202,9 @@ static struct sl_ts_track *pick(struct sl_ts *m, int64_t *dts)
     for (size_t i = 0; i < m->count; i++) {
         struct sl_ts_track *t = &m->tracks[i];
         int64_t time;
-        if (t->next == t->count)
+        if (t->next == t->count) {
             continue;
+        }
         time = sl_ts_time(m, t, t->packets[t->next]->dts);
         if (!best || time < *dts || (time == *dts && i == m->pcr_track)) {
             best = t;
@@ -213,29 +234,37 @@ static enum sl_status ts_flush(struct sl_muxer *base, struct sl_chain *out, stru
     int64_t dts, end = INT64_MAX;
     size_t packets = 0;
     enum sl_status status;
-    for (size_t i = 0; i < m->count; i++)
+    for (size_t i = 0; i < m->count; i++) {
         packets += m->tracks[i].count;
-    if (!packets)
+    }
+    if (!packets) {
         return SL_OK;
+    }
     /* Sound reaches further than the pictures' dts: the next segment's first clock reference
      * starts where this one's pictures end, so the clock must not run ahead of that. */
-    if (clock->count)
+    if (clock->count) {
         end = sl_ts_time(m, clock, clock->line.next) - SL_TS_PCR_LEAD;
+    }
     status = sl_ts_put_tables(m, err);
     while (!status && (t = pick(m, &dts))) {
         int64_t due = dts - SL_TS_PCR_LEAD;
-        if (!clock->count && m->pcr == SL_NO_TIME)
+        if (!clock->count && m->pcr == SL_NO_TIME) {
             m->pcr = due - SL_TS_PCR_EVERY - 1; /* no pictures yet: start the clock without them */
+        }
         status = fill_clock(m, due < end ? due : end, err);
-        if (!status)
+        if (!status) {
             status = sl_ts_put_pes(m, t, t == clock, err);
+        }
     }
-    if (!status && clock->count)
+    if (!status && clock->count) {
         status = fill_clock(m, end, err);
-    if (!status)
+    }
+    if (!status) {
         status = sl_ts_out_finish(&m->out, out, err);
-    for (size_t i = 0; i < m->count; i++)
+    }
+    for (size_t i = 0; i < m->count; i++) {
         drop_packets(&m->tracks[i]);
+    }
     return status;
 }
 

@@ -15,9 +15,9 @@
 #define SL_TS_PID_FIRST   0x100 /* track n has PID 0x100 + n */
 
 #define SL_TS_CLOCK     90000
-#define SL_TS_PCR_LEAD  63000              /* 0.7 s: how much earlier than its dts a unit arrives */
-#define SL_TS_PCR_EVERY 9000               /* 2.7.2: at most 0.1 s apart */
-#define SL_TS_OFFSET    (10 * SL_TS_CLOCK) /* of presentation time 0; see offset_for() */
+#define SL_TS_PCR_LEAD  63000           /* 0.7 s: how much earlier than its dts a unit arrives */
+#define SL_TS_PCR_EVERY 9000            /* 2.7.2: at most 0.1 s apart */
+#define SL_TS_OFFSET    INT64_C(900000) /* 10 s: of presentation time 0; see offset_for() */
 
 /* ---- transport packets (ts_packet.c) --------------------------------------------------- */
 

@@ -12,8 +12,9 @@
 static enum sl_status close_block(struct sl_ts_out *out, struct sl_error *err)
 {
     enum sl_status status = SL_OK;
-    if (out->used)
+    if (out->used) {
         status = sl_chain_add_buf(&out->chain, out->block, 0, out->used, err);
+    }
     if (!status) {
         sl_buf_unref(&out->block);
         out->used = 0;
@@ -24,12 +25,15 @@ static enum sl_status close_block(struct sl_ts_out *out, struct sl_error *err)
 static enum sl_status new_packet(struct sl_ts_out *out, uint8_t **packet, struct sl_error *err)
 {
     enum sl_status status = SL_OK;
-    if (out->used == (size_t)BLOCK_PACKETS * SL_TS_PACKET)
+    if (out->used == (size_t)BLOCK_PACKETS * SL_TS_PACKET) {
         status = close_block(out, err);
-    if (!status && !out->block)
+    }
+    if (!status && !out->block) {
         status = sl_buf_alloc(&out->block, (size_t)BLOCK_PACKETS * SL_TS_PACKET, err);
-    if (status)
+    }
+    if (status) {
         return status;
+    }
     *packet = out->block->data + out->used;
     out->used += SL_TS_PACKET;
     return SL_OK;
@@ -54,12 +58,14 @@ static uint8_t *write_header(uint8_t *p, uint16_t pid, uint8_t counter, bool sta
 {
     size_t field = 0; /* bytes of the adaptation field, its length byte included */
     uint8_t *body = p + 4;
-    if (a.pcr != SL_NO_TIME)
+    if (a.pcr != SL_NO_TIME) {
         field = 8;
-    else if (a.random_access)
+    } else if (a.random_access) {
         field = 2;
-    if (left < BODY - field)
+    }
+    if (left < BODY - field) {
         field = BODY - left; /* grown by stuffing: one byte is a length of 0 */
+    }
     *room = BODY - field;
 
     p[0] = 0x47;
@@ -71,8 +77,9 @@ static uint8_t *write_header(uint8_t *p, uint16_t pid, uint8_t counter, bool sta
         if (field > 1) {
             memset(body + 1, 0xff, field - 1);
             body[1] = (uint8_t)((a.random_access ? 0x40 : 0) | (a.pcr != SL_NO_TIME ? 0x10 : 0));
-            if (a.pcr != SL_NO_TIME)
+            if (a.pcr != SL_NO_TIME) {
                 write_pcr(body + 2, a.pcr);
+            }
         }
     }
     return body + field;
@@ -84,21 +91,24 @@ enum sl_status sl_ts_put(struct sl_ts_out *out, uint16_t pid, uint8_t *counter,
 {
     size_t left = 0, at = 0; /* at: inside pieces[0] */
     bool start = true;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         left += pieces[i].size;
+    }
     if (!left) {
         uint8_t *packet;
         enum sl_status status = new_packet(out, &packet, err);
-        if (!status) /* the counter repeats that of the last packet with payload */
+        if (!status) { /* the counter repeats that of the last packet with payload */
             write_header(packet, pid, (*counter + 15) & 15, false, adaptation, 0, &left);
+        }
         return status;
     }
     while (left) {
         uint8_t *packet, *dst;
         size_t room;
         enum sl_status status = new_packet(out, &packet, err);
-        if (status)
+        if (status) {
             return status;
+        }
         dst = write_header(packet, pid, *counter, start, adaptation, left, &room);
         *counter = (*counter + 1) & 15;
         adaptation = SL_TS_NO_ADAPTATION;

@@ -9,7 +9,7 @@
 #include "media/hevc.h"
 #include "mux/ts.h"
 
-#define PIECES_MAX       (3 * SL_UNITS_MAX)
+#define PIECES_MAX       ((size_t)3 * SL_UNITS_MAX)
 #define AUDIO_FRAMES_MAX 8
 #define AUDIO_BYTES      2928 /* 16 transport packets, less the header */
 #define AUDIO_TICKS      8100 /* a PES packet of sound spans at most 90 ms */
@@ -17,8 +17,9 @@
 static enum sl_status add_piece(struct sl_ts *m, const void *data, size_t size,
                                 struct sl_error *err)
 {
-    if (sl_grow(&m->pieces, &m->piece_capacity, m->piece_count, sizeof *m->pieces, PIECES_MAX))
+    if (sl_grow(&m->pieces, &m->piece_capacity, m->piece_count, sizeof *m->pieces, PIECES_MAX)) {
         return sl_fail_memory(err);
+    }
     m->pieces[m->piece_count++] = (struct sl_ts_piece){data, size};
     return SL_OK;
 }
@@ -52,8 +53,9 @@ static size_t write_pes_header(uint8_t out[19], uint8_t stream_id, int64_t pts, 
     *p++ = both ? 0xc0 : 0x80;
     *p++ = (uint8_t)stamps;
     p = write_stamp(p, both ? 3 : 2, pts);
-    if (both)
+    if (both) {
         p = write_stamp(p, 1, dts);
+    }
     return (size_t)(p - out);
 }
 
@@ -84,11 +86,14 @@ static bool has_sets(const struct sl_ts *m, const struct sl_ts_track *t)
 {
     unsigned types[64] = {0};
     unsigned shift = t->framing.codec == SL_CODEC_H264 ? 0 : 1;
-    for (size_t i = 0; i < m->units.count; i++)
+    for (size_t i = 0; i < m->units.count; i++) {
         types[m->units.items[i].data[0] >> shift & (shift ? 63 : 31)] = 1;
-    for (size_t i = 0; i < t->framing.config.count; i++)
-        if (!types[t->framing.config.sets[i].data[0] >> shift & (shift ? 63 : 31)])
+    }
+    for (size_t i = 0; i < t->framing.config.count; i++) {
+        if (!types[t->framing.config.sets[i].data[0] >> shift & (shift ? 63 : 31)]) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -99,30 +104,36 @@ static enum sl_status add_video(struct sl_ts *m, struct sl_ts_track *t, const st
     static const uint8_t start_code[4] = {0, 0, 0, 1};
     size_t slices = 0;
     enum sl_status status = sl_units_split(&m->units, &t->framing, &p->payload, err);
-    if (!status)
+    if (!status) {
         status = add_piece(m, delimiter, make_delimiter(m, t, delimiter), err);
-    if (!status && (p->flags & SL_PACKET_KEY) && !has_sets(m, t))
+    }
+    if (!status && (p->flags & SL_PACKET_KEY) && !has_sets(m, t)) {
         for (size_t i = 0; i < t->framing.config.count && !status; i++) {
             const struct sl_nal *set = &t->framing.config.sets[i];
             status = add_piece(m, start_code, 4, err);
-            if (!status)
+            if (!status) {
                 status = add_piece(m, set->data, set->size, err);
+            }
         }
+    }
     for (size_t i = 0; i < m->units.count && !status; i++) {
         const struct sl_nal *nal = &m->units.items[i];
         enum sl_unit_role role = sl_framing_role(&t->framing, nal);
         bool set = role == SL_UNIT_SETS;
-        if (role == SL_UNIT_DELIMITER)
+        if (role == SL_UNIT_DELIMITER) {
             continue;
+        }
         slices += role == SL_UNIT_SLICE;
         status = add_piece(m, start_code + !set, set ? 4 : 3, err);
-        if (!status)
+        if (!status) {
             status = add_piece(m, nal->data, nal->size, err);
+        }
     }
-    if (!status && !slices)
+    if (!status && !slices) {
         status =
             sl_fail(err, SL_EDATA, SL_TS_NAME,
                     "track %u: the access unit at dts %" PRId64 " has no slice", p->track, p->dts);
+    }
     return status;
 }
 
@@ -135,8 +146,9 @@ static size_t group_audio(const struct sl_ts *m, const struct sl_ts_track *t)
         const struct sl_packet *p = t->packets[t->next + n];
         bytes += SL_ADTS_HEADER + p->payload.size;
         if (n &&
-            (bytes > AUDIO_BYTES || sl_ts_time(m, t, p->pts + p->duration) - first > AUDIO_TICKS))
+            (bytes > AUDIO_BYTES || sl_ts_time(m, t, p->pts + p->duration) - first > AUDIO_TICKS)) {
             break;
+        }
         n++;
     }
     return n;
@@ -154,12 +166,15 @@ static enum sl_status add_audio(struct sl_ts *m, const struct sl_ts_track *t, si
     for (size_t i = 0; i < n && !status; i++) {
         const struct sl_packet *p = t->packets[t->next + i];
         status = sl_chain_load(&p->payload, &frames->bufs[i], err);
-        if (!status)
+        if (!status) {
             status = sl_adts_write(&t->aac, frames->bufs[i]->size, frames->headers[i], err);
-        if (!status)
+        }
+        if (!status) {
             status = add_piece(m, frames->headers[i], SL_ADTS_HEADER, err);
-        if (!status)
+        }
+        if (!status) {
             status = add_piece(m, frames->bufs[i]->data, frames->bufs[i]->size, err);
+        }
     }
     return status;
 }
@@ -177,22 +192,27 @@ enum sl_status sl_ts_put_pes(struct sl_ts *m, struct sl_ts_track *t, bool pcr, s
 
     m->piece_count = 0;
     status = add_piece(m, header, 0, err);
-    if (!status)
+    if (!status) {
         status = video ? add_video(m, t, p, delimiter, err) : add_audio(m, t, n, &frames, err);
-    if (status)
+    }
+    if (status) {
         goto out;
-    for (size_t i = 0; !video && i < m->piece_count; i++)
+    }
+    for (size_t i = 0; !video && i < m->piece_count; i++) {
         payload += m->pieces[i].size;
+    }
     m->pieces[0].size = write_pes_header(header, t->stream_id, pts, dts, payload);
     /* Sound can be entered anywhere; saying so once a segment is enough. */
     a.random_access = video ? (p->flags & SL_PACKET_KEY) != 0 : t->next == 0;
-    if (pcr)
+    if (pcr) {
         a.pcr = m->pcr = dts - SL_TS_PCR_LEAD;
+    }
     status = sl_ts_put(&m->out, t->pid, &t->counter, a, m->pieces, m->piece_count, err);
     t->next += n;
 out:
-    for (size_t i = 0; i < AUDIO_FRAMES_MAX; i++)
+    for (size_t i = 0; i < AUDIO_FRAMES_MAX; i++) {
         sl_buf_unref(&frames.bufs[i]);
+    }
     sl_units_release(&m->units);
     return status;
 }

@@ -14,8 +14,9 @@ static uint32_t crc32_mpeg(const uint8_t *data, size_t size)
     uint32_t crc = 0xffffffff;
     for (size_t i = 0; i < size; i++) {
         crc ^= (uint32_t)data[i] << 24;
-        for (unsigned bit = 0; bit < 8; bit++)
+        for (unsigned bit = 0; bit < 8; bit++) {
             crc = crc << 1 ^ (crc >> 31 ? 0x04c11db7u : 0);
+        }
     }
     return crc;
 }
@@ -39,14 +40,16 @@ static enum sl_status put_section(struct sl_ts *m, uint16_t pid, uint8_t *counte
     struct sl_ts_piece pieces[3] = {{&pointer_field, 1}};
     size_t used;
     enum sl_status status = sl_writer_finish(w, err);
-    if (status)
+    if (status) {
         return status;
+    }
     w->data[1] = (uint8_t)(0xb0 | (w->size + 1) >> 8); /* from after this field to the CRC */
     w->data[2] = (uint8_t)(w->size + 1);
     sl_write_be32(w, crc32_mpeg(w->data, w->size));
     status = sl_writer_finish(w, err);
-    if (status)
+    if (status) {
         return status;
+    }
     memset(fill, 0xff, sizeof fill);
     used = (1 + w->size) % (SL_TS_PACKET - 4);
     pieces[1] = (struct sl_ts_piece){w->data, w->size};

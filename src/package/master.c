@@ -12,8 +12,9 @@
 static enum sl_status check_text(const char *text, const char *what, size_t index,
                                  struct sl_error *err)
 {
-    if (text && sl_text_quotable(text))
+    if (text && sl_text_quotable(text)) {
         return SL_OK;
+    }
     return sl_fail(err, SL_EINVAL, "master playlist",
                    "%s of entry %zu is missing, or has a quote or a line end", what, index);
 }
@@ -23,18 +24,22 @@ static enum sl_status check_audio(const struct sl_rendition_entry *audio, size_t
 {
     const struct sl_rendition_entry *a = &audio[index];
     enum sl_status status = check_text(a->group, "GROUP-ID", index, err);
-    if (!status)
+    if (!status) {
         status = check_text(a->uri, "URI", index, err);
-    if (!status && (!a->name || !*a->name))
+    }
+    if (!status && (!a->name || !*a->name)) {
         status = sl_fail(err, SL_EINVAL, "master playlist", "audio entry %zu has no name", index);
+    }
     /* 4.4.6.1.1: names differ within a group, and at most one is the default */
     for (size_t i = 0; i < index && !status; i++) {
-        if (strcmp(audio[i].group, a->group) != 0)
+        if (strcmp(audio[i].group, a->group) != 0) {
             continue;
-        if (!strcmp(audio[i].name, a->name) || (audio[i].is_default && a->is_default))
+        }
+        if (!strcmp(audio[i].name, a->name) || (audio[i].is_default && a->is_default)) {
             status = sl_fail(err, SL_EINVAL, "master playlist",
                              "audio entries %zu and %zu have the same name or are both default", i,
                              index);
+        }
     }
     return status;
 }
@@ -43,20 +48,26 @@ static enum sl_status check_variant(const struct sl_variant *v, size_t index,
                                     const struct sl_rendition_entry *audio, size_t audio_count,
                                     struct sl_error *err)
 {
-    if (!v->uri || !sl_text_uri(v->uri))
+    if (!v->uri || !sl_text_uri(v->uri)) {
         return sl_fail(err, SL_EINVAL, "master playlist", "variant %zu has no usable URI", index);
-    if (v->codecs && !sl_text_quotable(v->codecs))
+    }
+    if (v->codecs && !sl_text_quotable(v->codecs)) {
         return check_text(NULL, "CODECS", index, err);
-    if (v->bandwidth <= 0 || v->average_bandwidth < 0)
+    }
+    if (v->bandwidth <= 0 || v->average_bandwidth < 0) {
         return sl_fail(err, SL_EINVAL, "master playlist",
                        "variant %zu: BANDWIDTH %" PRId64 " and %" PRId64
                        ", expected measured rates",
                        index, v->bandwidth, v->average_bandwidth);
-    if (!v->audio_group)
+    }
+    if (!v->audio_group) {
         return SL_OK;
-    for (size_t i = 0; i < audio_count; i++)
-        if (!strcmp(audio[i].group, v->audio_group))
+    }
+    for (size_t i = 0; i < audio_count; i++) {
+        if (!strcmp(audio[i].group, v->audio_group)) {
             return SL_OK;
+        }
+    }
     return sl_fail(err, SL_EINVAL, "master playlist",
                    "variant %zu names an audio group that no entry has", index);
 }
@@ -67,13 +78,16 @@ static void write_audio(const struct sl_rendition_entry *a, struct sl_writer *w)
     sl_write_format(w, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"%s\",NAME=\"", a->group);
     sl_text_write_name(w, a->name);
     sl_write_u8(w, '"');
-    if (a->language)
+    if (a->language) {
         sl_language_bcp47(a->language, language);
-    if (language[0])
+    }
+    if (language[0]) {
         sl_write_format(w, ",LANGUAGE=\"%s\"", language);
+    }
     sl_write_format(w, ",DEFAULT=%s,AUTOSELECT=YES", a->is_default ? "YES" : "NO");
-    if (a->channels > 0)
+    if (a->channels > 0) {
         sl_write_format(w, ",CHANNELS=\"%" PRId32 "\"", a->channels);
+    }
     sl_write_format(w, ",URI=\"%s\"\n", a->uri);
 }
 
@@ -88,20 +102,25 @@ static bool is_stable_id(const char *text)
 static void write_variant(const struct sl_variant *v, struct sl_writer *w)
 {
     sl_write_format(w, "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64, v->bandwidth);
-    if (v->average_bandwidth > 0)
+    if (v->average_bandwidth > 0) {
         sl_write_format(w, ",AVERAGE-BANDWIDTH=%" PRId64, v->average_bandwidth);
-    if (v->codecs)
+    }
+    if (v->codecs) {
         sl_write_format(w, ",CODECS=\"%s\"", v->codecs);
-    if (v->width > 0 && v->height > 0)
+    }
+    if (v->width > 0 && v->height > 0) {
         sl_write_format(w, ",RESOLUTION=%" PRId32 "x%" PRId32, v->width, v->height);
+    }
     if (sl_rational_valid(v->frame_rate)) {
         int64_t milli = sl_muldiv(v->frame_rate.num, 1000, v->frame_rate.den, SL_ROUND_NEAREST);
         sl_write_format(w, ",FRAME-RATE=%" PRId64 ".%03" PRId64, milli / 1000, milli % 1000);
     }
-    if (v->audio_group)
+    if (v->audio_group) {
         sl_write_format(w, ",AUDIO=\"%s\"", v->audio_group);
-    if (v->name && is_stable_id(v->name))
+    }
+    if (v->name && is_stable_id(v->name)) {
         sl_write_format(w, ",STABLE-VARIANT-ID=\"%s\"", v->name);
+    }
     sl_write_format(w, "\n%s\n", v->uri);
 }
 
@@ -110,19 +129,25 @@ enum sl_status sl_master_render(const struct sl_variant *variants, size_t count,
                                 struct sl_writer *out, struct sl_error *err)
 {
     enum sl_status status = SL_OK;
-    if (!count)
+    if (!count) {
         return sl_fail(err, SL_EINVAL, "master playlist", "no variants");
-    for (size_t i = 0; i < audio_count && !status; i++)
+    }
+    for (size_t i = 0; i < audio_count && !status; i++) {
         status = check_audio(audio, i, err);
-    for (size_t i = 0; i < count && !status; i++)
+    }
+    for (size_t i = 0; i < count && !status; i++) {
         status = check_variant(&variants[i], i, audio, audio_count, err);
-    if (status)
+    }
+    if (status) {
         return status;
+    }
     /* The version of the media playlists of fMP4; nothing here asks for more. */
     sl_write_text(out, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    for (size_t i = 0; i < audio_count; i++)
+    for (size_t i = 0; i < audio_count; i++) {
         write_audio(&audio[i], out);
-    for (size_t i = 0; i < count; i++)
+    }
+    for (size_t i = 0; i < count; i++) {
         write_variant(&variants[i], out);
+    }
     return sl_writer_finish(out, err);
 }

@@ -38,8 +38,9 @@ static bool is_segment(const char *name)
 static enum sl_status remove_file(int directory, const char *name, const char *path,
                                   struct sl_error *err)
 {
-    if (unlinkat(directory, name, 0) < 0 && errno != ENOENT)
+    if (unlinkat(directory, name, 0) < 0 && errno != ENOENT) {
         return sl_fail_errno(err, errno, path, "remove what an earlier run left");
+    }
     return SL_OK;
 }
 
@@ -56,8 +57,9 @@ static enum sl_status remove_segments(const struct files *f, int parent, const c
         status = sl_fail_memory(err);
         goto out;
     }
-    if (fd < 0)
+    if (fd < 0) {
         goto out;
+    }
     sl_publish_sweep(path);
     dir = fdopendir(fd);
     if (!dir) {
@@ -65,14 +67,18 @@ static enum sl_status remove_segments(const struct files *f, int parent, const c
         goto out;
     }
     fd = -1; /* the listing's now */
-    while (!status && (entry = readdir(dir)))
-        if (is_segment(entry->d_name))
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+    while (!status && (entry = readdir(dir))) {
+        if (is_segment(entry->d_name)) {
             status = remove_file(dirfd(dir), entry->d_name, path, err);
+        }
+    }
     (void)closedir(dir);
     (void)unlinkat(parent, name, AT_REMOVEDIR); /* stays where somebody else's files are in it */
 out:
-    if (fd >= 0)
+    if (fd >= 0) {
         (void)close(fd);
+    }
     sl_free(path);
     return status;
 }
@@ -82,16 +88,22 @@ static enum sl_status remove_earlier_run(const struct files *f, struct sl_error 
     enum sl_status status;
     struct dirent *entry;
     DIR *dir = opendir(f->directory);
-    if (!dir)
+    if (!dir) {
         return sl_fail_errno(err, errno, f->directory, "list");
+    }
     status = remove_file(dirfd(dir), SL_OUTPUT_PLAYLIST, f->directory, err);
-    if (!status && fsync(dirfd(dir)) < 0 && errno != EINVAL)
+    if (!status && fsync(dirfd(dir)) < 0 && errno != EINVAL) {
         status = sl_fail_errno(err, errno, f->directory, "sync the directory");
-    while (!status && (entry = readdir(dir)))
-        if (is_segment_directory(entry->d_name))
+    }
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+    while (!status && (entry = readdir(dir))) {
+        if (is_segment_directory(entry->d_name)) {
             status = remove_segments(f, dirfd(dir), entry->d_name, err);
-    if (!status)
+        }
+    }
+    if (!status) {
         status = remove_file(dirfd(dir), SL_OUTPUT_INIT, f->directory, err);
+    }
     (void)closedir(dir);
     return status;
 }
@@ -103,22 +115,28 @@ static enum sl_status make_subdirectory(struct files *f, const char *name, size_
     enum sl_status status;
     char *path;
     int fd;
-    if (length >= sizeof f->made)
+    if (length >= sizeof f->made) {
         return sl_fail(err, SL_EINVAL, name, "the name of a subdirectory is too long");
-    if (!strncmp(f->made, name, length) && f->made[length] == '\0')
+    }
+    if (!strncmp(f->made, name, length) && f->made[length] == '\0') {
         return SL_OK;
+    }
     path = sl_format("%s/%.*s", f->directory, (int)length, name);
-    if (!path)
+    if (!path) {
         return sl_fail_memory(err);
+    }
     status = sl_make_directories(path, err);
     sl_free(path);
-    if (status)
+    if (status) {
         return status;
+    }
     fd = open(f->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL))
+    if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL)) {
         status = sl_fail_errno(err, errno, f->directory, "sync the directory");
-    if (fd >= 0)
+    }
+    if (fd >= 0) {
         (void)close(fd);
+    }
     if (!status) {
         memcpy(f->made, name, length);
         f->made[length] = '\0';
@@ -133,13 +151,16 @@ static enum sl_status files_put(struct sl_output *o, const char *name,
     const char *slash = strchr(name, '/');
     enum sl_status status = SL_OK;
     char *path;
-    if (slash)
+    if (slash) {
         status = make_subdirectory(f, name, (size_t)(slash - name), err);
-    if (status)
+    }
+    if (status) {
         return status;
+    }
     path = sl_format("%s/%s", f->directory, name);
-    if (!path)
+    if (!path) {
         return sl_fail_memory(err);
+    }
     status = sl_publish_whole(path, content, err);
     sl_free(path);
     return status;
@@ -162,8 +183,9 @@ enum sl_status sl_output_files(struct sl_output **out, const char *directory, st
     enum sl_status status;
     struct files *f = sl_alloc_zero(sizeof *f);
     *out = NULL;
-    if (!f)
+    if (!f) {
         return sl_fail_memory(err);
+    }
     f->base.ops = &files_ops;
     f->directory = sl_strdup(directory);
     status = f->directory ? sl_make_directories(directory, err) : sl_fail_memory(err);
@@ -171,17 +193,19 @@ enum sl_status sl_output_files(struct sl_output **out, const char *directory, st
         sl_publish_sweep(directory);
         status = remove_earlier_run(f, err);
     }
-    if (status)
+    if (status) {
         files_destroy(&f->base);
-    else
+    } else {
         *out = &f->base;
+    }
     return status;
 }
 
 void sl_output_destroy(struct sl_output **o)
 {
-    if (!o || !*o)
+    if (!o || !*o) {
         return;
+    }
     (*o)->ops->destroy(*o);
     *o = NULL;
 }

@@ -38,22 +38,25 @@ enum sl_status sl_playlist_check(const struct sl_playlist *p, int64_t duration,
                                  struct sl_error *err)
 {
     int64_t printed;
-    if (!sl_rational_valid(p->timebase) || p->target < 1)
+    if (!sl_rational_valid(p->timebase) || p->target < 1) {
         return sl_fail(err, SL_EINVAL, "playlist",
                        "timebase %" PRId64 "/%" PRId64 " and target duration %" PRId64
                        " s, expected positive numbers",
                        p->timebase.num, p->timebase.den, p->target);
-    if (duration <= 0 || duration > TOTAL_MAX - p->total_duration)
+    }
+    if (duration <= 0 || duration > TOTAL_MAX - p->total_duration) {
         return sl_fail(err, SL_EINVAL, "playlist",
                        "segment %zu lasts %" PRId64 " ticks, expected 1 or more", p->count,
                        duration);
+    }
     printed = microseconds(p, p->total_duration + duration) - microseconds(p, p->total_duration);
     /* 4.4.3.1: EXTINF, rounded to the nearest integer, must not exceed the target. */
-    if ((printed + MICROSECONDS / 2) / MICROSECONDS > p->target)
+    if ((printed + MICROSECONDS / 2) / MICROSECONDS > p->target) {
         return sl_fail(err, SL_EINVAL, "playlist",
                        "segment %zu lasts %" PRId64 ".%06" PRId64
                        " s, which rounds to more than the target duration of %" PRId64 " s",
                        p->count, printed / MICROSECONDS, printed % MICROSECONDS, p->target);
+    }
     return SL_OK;
 }
 
@@ -66,10 +69,12 @@ static void update_peak(struct sl_playlist *p)
     for (size_t i = p->count; i-- > 0;) {
         duration += p->segments[i].duration;
         bytes += p->segments[i].bytes;
-        if (sl_time_compare(2 * duration, p->timebase, 3 * p->target, second) > 0)
+        if (sl_time_compare(2 * duration, p->timebase, 3 * p->target, second) > 0) {
             break;
-        if (sl_time_compare(2 * duration, p->timebase, p->target, second) < 0)
+        }
+        if (sl_time_compare(2 * duration, p->timebase, p->target, second) < 0) {
             continue;
+        }
         if (p->peak_duration == 0 ||
             sl_rational_compare(sl_rational(bytes, duration),
                                 sl_rational(p->peak_bytes, p->peak_duration)) > 0) {
@@ -83,14 +88,17 @@ enum sl_status sl_playlist_add(struct sl_playlist *p, int64_t duration, int64_t 
                                struct sl_error *err)
 {
     enum sl_status status = sl_playlist_check(p, duration, err);
-    if (status)
+    if (status) {
         return status;
-    if (bytes < 0 || bytes > TOTAL_MAX - p->total_bytes)
+    }
+    if (bytes < 0 || bytes > TOTAL_MAX - p->total_bytes) {
         return sl_fail(err, SL_EINVAL, "playlist", "segment %zu has %" PRId64 " bytes", p->count,
                        bytes);
-    if (sl_grow(&p->segments, &p->capacity, p->count, sizeof *p->segments, SL_SEGMENTS_MAX))
+    }
+    if (sl_grow(&p->segments, &p->capacity, p->count, sizeof *p->segments, SL_SEGMENTS_MAX)) {
         return sl_fail(err, SL_ENOMEM, "playlist", "no room for segment %zu (at most %u)", p->count,
                        SL_SEGMENTS_MAX);
+    }
     p->segments[p->count] = (struct sl_segment){duration, bytes, (uint32_t)p->count};
     p->count++;
     p->total_duration += duration;
@@ -109,10 +117,12 @@ enum sl_status sl_playlist_render(const struct sl_playlist *p, struct sl_writer 
                                   struct sl_error *err)
 {
     int64_t ticks = 0, start = 0;
-    if (p->init_uri && !sl_text_quotable(p->init_uri))
+    if (p->init_uri && !sl_text_quotable(p->init_uri)) {
         return sl_fail(err, SL_EINVAL, "playlist", "init URI with a quote or a line end");
-    if (!p->extension || !sl_text_quotable(p->extension))
+    }
+    if (!p->extension || !sl_text_quotable(p->extension)) {
         return sl_fail(err, SL_EINVAL, "playlist", "segments without a usable extension");
+    }
     /* 7: EXT-X-MAP in an ordinary playlist needs 6, and 7 is what fMP4 is declared with. 3:
      * fractional EXTINF, the most that plain TS needs. EXT-X-INDEPENDENT-SEGMENTS is in no list of
      * section 8: clients that do not know a tag pass over it. */
@@ -120,10 +130,12 @@ enum sl_status sl_playlist_render(const struct sl_playlist *p, struct sl_writer 
     sl_write_format(out, "#EXT-X-VERSION:%d\n", p->init_uri ? 7 : 3);
     sl_write_format(out, "#EXT-X-TARGETDURATION:%" PRId64 "\n", p->target);
     sl_write_text(out, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n");
-    if (p->independent)
+    if (p->independent) {
         sl_write_text(out, "#EXT-X-INDEPENDENT-SEGMENTS\n");
-    if (p->init_uri)
+    }
+    if (p->init_uri) {
         sl_write_format(out, "#EXT-X-MAP:URI=\"%s\"\n", p->init_uri);
+    }
     for (size_t i = 0; i < p->count; i++) {
         char uri[64];
         int64_t end, printed;
@@ -135,16 +147,18 @@ enum sl_status sl_playlist_render(const struct sl_playlist *p, struct sl_writer 
         sl_write_format(out, "#EXTINF:%" PRId64 ".%06" PRId64 ",\n%s\n", printed / MICROSECONDS,
                         printed % MICROSECONDS, uri);
     }
-    if (p->ended)
+    if (p->ended) {
         sl_write_text(out, "#EXT-X-ENDLIST\n");
+    }
     return sl_writer_finish(out, err);
 }
 
 /* bytes * 8 / (ticks * timebase), rounded up. */
 static int64_t rate(const struct sl_playlist *p, int64_t bytes, int64_t ticks)
 {
-    if (ticks <= 0)
+    if (ticks <= 0) {
         return 0;
+    }
     return sl_rescale(8 * bytes, sl_rational(p->timebase.den, p->timebase.num),
                       sl_rational(ticks, 1), SL_ROUND_UP);
 }

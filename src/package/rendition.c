@@ -67,10 +67,11 @@ static enum sl_status fifo_push(struct fifo *f, struct sl_packet *p, struct sl_e
         f->count -= f->head;
         f->head = 0;
     }
-    if (sl_grow(&f->items, &f->capacity, f->count, sizeof *f->items, PACKETS_MAX))
+    if (sl_grow(&f->items, &f->capacity, f->count, sizeof *f->items, PACKETS_MAX)) {
         return sl_fail(err, SL_ENOMEM, "rendition",
                        "no room for packet %zu of those that wait for their segment (at most %u)",
                        f->count - f->head, PACKETS_MAX);
+    }
     f->items[f->count++] = p;
     return SL_OK;
 }
@@ -87,8 +88,9 @@ static struct sl_packet *fifo_first(const struct fifo *f)
 
 static void fifo_clear(struct fifo *f)
 {
-    while (f->head < f->count)
+    while (f->head < f->count) {
         sl_packet_unref(&f->items[f->head++]);
+    }
     sl_free(f->items);
 }
 
@@ -100,8 +102,9 @@ static enum sl_status put_init(struct sl_rendition *r, struct sl_error *err)
     enum sl_status status;
     sl_chain_init(&chain);
     status = r->muxer->ops->header(r->muxer, &chain, err);
-    if (!status && r->playlist.init_uri)
+    if (!status && r->playlist.init_uri) {
         status = r->output->ops->put(r->output, r->playlist.init_uri, &chain, err);
+    }
     sl_chain_clear(&chain);
     return status;
 }
@@ -111,19 +114,25 @@ static enum sl_status check_params(const struct sl_rendition_params *params,
 {
     enum sl_media_kind kind = params->tracks[0]->kind;
     *naming = NULL;
-    for (size_t i = 0; i < sizeof namings / sizeof *namings; i++)
-        if (!strcmp(namings[i].muxer, params->muxer->name))
+    for (size_t i = 0; i < sizeof namings / sizeof *namings; i++) {
+        if (!strcmp(namings[i].muxer, params->muxer->name)) {
             *naming = &namings[i];
-    if (!*naming)
+        }
+    }
+    if (!*naming) {
         return sl_fail(err, SL_EUNSUPPORTED, params->directory, "no segments of format %s",
                        params->muxer->name);
+    }
     if ((kind != SL_KIND_VIDEO && kind != SL_KIND_AUDIO) ||
-        (params->tracks[1] && (kind != SL_KIND_VIDEO || params->tracks[1]->kind != SL_KIND_AUDIO)))
+        (params->tracks[1] &&
+         (kind != SL_KIND_VIDEO || params->tracks[1]->kind != SL_KIND_AUDIO))) {
         return sl_fail(err, SL_EINVAL, params->directory,
                        "expected video, video with sound, or sound");
-    if (params->target < 1)
+    }
+    if (params->target < 1) {
         return sl_fail(err, SL_EINVAL, params->directory,
                        "target duration %" PRId64 " s, expected 1 or more", params->target);
+    }
     return SL_OK;
 }
 
@@ -135,17 +144,20 @@ enum sl_status sl_rendition_open(struct sl_rendition **out,
     struct sl_mux_params mux = {.log = params->log};
     enum sl_status status = check_params(params, &naming, err);
     *out = NULL;
-    if (status)
+    if (status) {
         return status;
+    }
     r = sl_alloc_zero(sizeof *r);
-    if (!r)
+    if (!r) {
         return sl_fail_memory(err);
+    }
     r->log = params->log;
     r->video = params->tracks[0]->kind == SL_KIND_VIDEO;
     r->with_sound = params->tracks[1] != NULL;
     r->timebase[0] = params->tracks[0]->timebase;
-    if (r->with_sound)
+    if (r->with_sound) {
         r->timebase[1] = params->tracks[1]->timebase;
+    }
     r->decode_delay = params->tracks[0]->decode_delay;
     r->sound_end = SL_NO_TIME;
     sl_playlist_init(&r->playlist);
@@ -157,12 +169,15 @@ enum sl_status sl_rendition_open(struct sl_rendition **out,
     /* The muxer first: what it cannot take must not cost anybody an earlier run. */
     status =
         sl_mux_open(&r->muxer, params->muxer, params->tracks, r->with_sound ? 2 : 1, &mux, err);
-    if (!status)
+    if (!status) {
         status = sl_output_files(&r->output, params->directory, err);
-    if (!status)
+    }
+    if (!status) {
         status = put_init(r, err);
-    if (status)
+    }
+    if (status) {
         sl_rendition_destroy(&r);
+    }
     *out = r;
     return status;
 }
@@ -177,10 +192,12 @@ static enum sl_status put_playlist(struct sl_rendition *r, struct sl_error *err)
     sl_chain_init(&chain);
     sl_writer_init(&w, (size_t)SL_SEGMENTS_MAX * 128);
     status = sl_playlist_render(&r->playlist, &w, err);
-    if (!status)
+    if (!status) {
         status = sl_chain_add_copy(&chain, w.data, w.size, err);
-    if (!status)
+    }
+    if (!status) {
         status = r->output->ops->put(r->output, SL_OUTPUT_PLAYLIST, &chain, err);
+    }
     sl_chain_clear(&chain);
     sl_writer_clear(&w);
     return status;
@@ -192,8 +209,9 @@ static enum sl_status mux_first(struct sl_rendition *r, struct fifo *f, struct s
     struct sl_packet *p = fifo_first(f);
     int64_t size = p->payload.size;
     enum sl_status status = r->muxer->ops->write(r->muxer, p, err);
-    if (status)
+    if (status) {
         return status;
+    }
     f->head++;
     r->pending -= size;
     return SL_OK;
@@ -209,32 +227,39 @@ static enum sl_status publish_segment(struct sl_rendition *r, const struct close
     /* Before anything is written: a segment that cannot be listed must not appear. */
     enum sl_status status = sl_playlist_check(&r->playlist, segment->duration, err);
     sl_chain_init(&chain);
-    for (size_t i = 0; i < segment->packets && !status; i++)
+    for (size_t i = 0; i < segment->packets && !status; i++) {
         status = mux_first(r, &r->main, err);
+    }
     while (!status && (p = fifo_first(&r->sound)) &&
-           sl_time_compare(p->pts, r->timebase[1], segment->end, r->timebase[0]) < 0)
+           sl_time_compare(p->pts, r->timebase[1], segment->end, r->timebase[0]) < 0) {
         status = mux_first(r, &r->sound, err);
-    if (!status)
+    }
+    if (!status) {
         status = r->muxer->ops->flush(r->muxer, &chain, err);
+    }
     if (!status) {
         sl_playlist_segment_uri(&r->playlist, number, uri);
         status = r->output->ops->put(r->output, uri, &chain, err);
     }
-    if (!status)
+    if (!status) {
         status = sl_playlist_add(&r->playlist, segment->duration, chain.size, err);
-    if (!status)
+    }
+    if (!status) {
         status = put_playlist(r, err);
-    if (!status)
+    }
+    if (!status) {
         sl_log_write(r->log, SL_LOG_DEBUG, "rendition", "published %s, %" PRId64 " bytes", uri,
                      chain.size);
+    }
     sl_chain_clear(&chain);
     return status;
 }
 
 static bool sound_reaches(const struct sl_rendition *r, int64_t end)
 {
-    if (!r->with_sound || r->sound_ended)
+    if (!r->with_sound || r->sound_ended) {
         return true;
+    }
     return r->sound_end != SL_NO_TIME &&
            sl_time_compare(r->sound_end, r->timebase[1], end, r->timebase[0]) >= 0;
 }
@@ -243,13 +268,16 @@ static enum sl_status publish_ready(struct sl_rendition *r, struct sl_error *err
 {
     size_t done = 0;
     enum sl_status status = SL_OK;
-    while (!status && done < r->closed_count && sound_reaches(r, r->closed[done].end))
+    while (!status && done < r->closed_count && sound_reaches(r, r->closed[done].end)) {
         status = publish_segment(r, &r->closed[done++], err);
-    if (status)
+    }
+    if (status) {
         r->failed = status;
+    }
     r->closed_count -= done;
-    if (done && r->closed_count)
+    if (done && r->closed_count) {
         memmove(r->closed, r->closed + done, r->closed_count * sizeof *r->closed);
+    }
     return status;
 }
 
@@ -257,8 +285,9 @@ static enum sl_status publish_ready(struct sl_rendition *r, struct sl_error *err
 static int64_t sound_duration(struct sl_packet *const *packets, size_t count)
 {
     int64_t duration = 0, before = packets[0]->pts < 0 ? -packets[0]->pts : 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         duration += packets[i]->duration;
+    }
     return duration > before ? duration - before : duration;
 }
 
@@ -268,16 +297,19 @@ static enum sl_status close_segment(struct sl_rendition *r, int64_t end, struct 
     struct sl_packet **packets = r->main.items + (r->main.count - r->open);
     struct closed segment = {.packets = r->open, .end = end};
     enum sl_status status = SL_OK;
-    if (sl_grow(&r->closed, &r->closed_capacity, r->closed_count, sizeof *r->closed, PACKETS_MAX))
+    if (sl_grow(&r->closed, &r->closed_capacity, r->closed_count, sizeof *r->closed, PACKETS_MAX)) {
         return sl_fail_memory(err);
+    }
     if (r->video) {
         status = sl_dts_assign(packets, r->open, end, r->decode_delay, err);
         segment.duration = end - packets[0]->pts;
     }
-    if (!r->video)
+    if (!r->video) {
         segment.duration = sound_duration(packets, r->open);
-    if (status)
+    }
+    if (status) {
         return status;
+    }
     r->closed[r->closed_count++] = segment;
     r->open = 0;
     return SL_OK;
@@ -287,10 +319,12 @@ static enum sl_status close_segment(struct sl_rendition *r, int64_t end, struct 
 
 static enum sl_status check_usable(const struct sl_rendition *r, struct sl_error *err)
 {
-    if (r->failed)
+    if (r->failed) {
         return sl_fail(err, r->failed, "rendition", "publishing failed before");
-    if (r->finished)
+    }
+    if (r->finished) {
         return sl_fail(err, SL_EINVAL, "rendition", "the rendition is finished");
+    }
     return SL_OK;
 }
 
@@ -305,35 +339,41 @@ static enum sl_status check_packet(const struct sl_rendition *r, const struct sl
 {
     bool main = p->track == 0;
     bool timed = usable_time(p->pts);
-    if (p->track > 1 || (p->track == 1 && (!r->with_sound || r->sound_ended)))
+    if (p->track > 1 || (p->track == 1 && (!r->with_sound || r->sound_ended))) {
         return sl_fail(err, SL_EINVAL, "rendition",
                        "a packet of track %u, which is absent or complete", p->track);
-    if (!main || !r->video)
+    }
+    if (!main || !r->video) {
         timed = timed && p->duration > 0 && p->duration <= INT64_MAX / PACKETS_MAX;
-    if (!timed)
+    }
+    if (!timed) {
         return sl_fail(err, SL_EINVAL, "rendition",
                        "track %u: a packet without usable times (pts %" PRId64 ", duration %" PRId64
                        ")",
                        p->track, p->pts, p->duration);
+    }
     if (main && r->video && !(p->flags & SL_PACKET_KEY) &&
-        ((p->flags & SL_PACKET_CUT) || (!r->open && !r->closed_count && !r->playlist.count)))
+        ((p->flags & SL_PACKET_CUT) || (!r->open && !r->closed_count && !r->playlist.count))) {
         return sl_fail(err, SL_EINVAL, "rendition",
                        "the segment at pts %" PRId64 " does not start with a key frame", p->pts);
+    }
     return SL_OK;
 }
 
 static enum sl_status take(struct sl_rendition *r, struct sl_packet *packet, struct sl_error *err)
 {
     enum sl_status status;
-    if (packet->payload.size > SL_RENDITION_PENDING_MAX - r->pending)
+    if (packet->payload.size > SL_RENDITION_PENDING_MAX - r->pending) {
         return sl_fail(err, SL_ENOMEM, "rendition",
                        "over %u MiB wait for a segment to be complete (%zu packets of track 0, "
                        "%zu of track 1)",
                        SL_RENDITION_PENDING_MAX >> 20, fifo_length(&r->main),
                        fifo_length(&r->sound));
+    }
     status = fifo_push(packet->track ? &r->sound : &r->main, packet, err);
-    if (!status)
+    if (!status) {
         r->pending += packet->payload.size;
+    }
     return status;
 }
 
@@ -341,17 +381,21 @@ enum sl_status sl_rendition_write(struct sl_rendition *r, struct sl_packet *pack
                                   struct sl_error *err)
 {
     enum sl_status status = check_usable(r, err);
-    if (!status)
+    if (!status) {
         status = check_packet(r, packet, err);
+    }
     if (!status && packet->track == 0 && (packet->flags & SL_PACKET_CUT) && r->open) {
         status = close_segment(r, packet->pts, err);
-        if (!status)
+        if (!status) {
             status = publish_ready(r, err);
+        }
     }
-    if (!status)
+    if (!status) {
         status = take(r, packet, err);
-    if (status)
+    }
+    if (status) {
         return status;
+    }
     if (packet->track == 0) {
         r->open++;
         return SL_OK;
@@ -361,18 +405,21 @@ enum sl_status sl_rendition_write(struct sl_rendition *r, struct sl_packet *pack
     sl_packet_ref(packet);
     r->sound_end = packet->pts + packet->duration;
     status = publish_ready(r, err);
-    if (!status)
+    if (!status) {
         sl_packet_unref(&packet);
+    }
     return status;
 }
 
 enum sl_status sl_rendition_end_sound(struct sl_rendition *r, struct sl_error *err)
 {
     enum sl_status status = check_usable(r, err);
-    if (status)
+    if (status) {
         return status;
-    if (!r->with_sound)
+    }
+    if (!r->with_sound) {
         return sl_fail(err, SL_EINVAL, "rendition", "there is no track 1 to end");
+    }
     r->sound_ended = true;
     return publish_ready(r, err);
 }
@@ -381,28 +428,34 @@ enum sl_status sl_rendition_finish(struct sl_rendition *r, int64_t end, struct s
 {
     enum sl_status status = check_usable(r, err);
     if (!status && r->open) {
-        if (r->video && !usable_time(end))
+        if (r->video && !usable_time(end)) {
             return sl_fail(err, SL_EINVAL, "rendition", "track 0 has no usable end");
+        }
         status = close_segment(r, end, err);
     }
-    if (status)
+    if (status) {
         return status;
+    }
     r->sound_ended = true;
     status = publish_ready(r, err);
-    if (status)
+    if (status) {
         return status;
-    if (!r->playlist.count)
+    }
+    if (!r->playlist.count) {
         return sl_fail(err, SL_EDATA, "rendition", "no packets, so there is nothing to list");
-    if (fifo_length(&r->sound))
+    }
+    if (fifo_length(&r->sound)) {
         sl_log_write(r->log, SL_LOG_DEBUG, "rendition",
                      "%zu packets of sound lie after the end of the pictures and are left out",
                      fifo_length(&r->sound));
+    }
     r->playlist.ended = true;
     status = put_playlist(r, err);
-    if (status)
+    if (status) {
         r->failed = status;
-    else
+    } else {
         r->finished = true;
+    }
     return status;
 }
 
@@ -414,8 +467,9 @@ const struct sl_playlist *sl_rendition_playlist(const struct sl_rendition *r)
 void sl_rendition_destroy(struct sl_rendition **rendition)
 {
     struct sl_rendition *r = rendition ? *rendition : NULL;
-    if (!r)
+    if (!r) {
         return;
+    }
     *rendition = NULL;
     fifo_clear(&r->main);
     fifo_clear(&r->sound);

@@ -8,9 +8,11 @@ static bool is_control(char c)
 
 bool sl_text_quotable(const char *text)
 {
-    for (const char *c = text; *c; c++)
-        if (*c == '"' || is_control(*c))
+    for (const char *c = text; *c; c++) {
+        if (*c == '"' || is_control(*c)) {
             return false;
+        }
+    }
     return *text != '\0';
 }
 
@@ -21,6 +23,7 @@ bool sl_text_uri(const char *text)
 
 void sl_text_write_name(struct sl_writer *w, const char *text)
 {
-    for (const char *c = text; *c; c++)
+    for (const char *c = text; *c; c++) {
         sl_write_u8(w, is_control(*c) ? ' ' : *c == '"' ? '\'' : (unsigned char)*c);
+    }
 }
