@@ -62,6 +62,7 @@ static void *open_in(const char *directory, const char *name, struct sl_writer *
         const char *why;
 
         handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): one for each thread where we run */
         why = handle ? NULL : dlerror();
         if (!handle) {
             sl_write_format(reasons, "; %s", why ? why : path);
@@ -75,7 +76,7 @@ static void *open_in(const char *directory, const char *name, struct sl_writer *
 
 static void *open_module(const char *name, struct sl_writer *reasons)
 {
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in the library changes the environment */
+    /* Nothing in the library changes the environment. */
     const char *chosen = secure_getenv("SLUICE_MODULES");
     char beside[PATH_BYTES_MAX + sizeof("/modules")];
     char *slash;
