@@ -98,6 +98,11 @@ static enum sl_status check_sps(const struct sl_h264_sps *sps, const struct sl_e
         is.matrix = sps->colour.matrix;
     }
     bool full = p->colour.range == SL_RANGE_FULL;
+    is.chroma_location = sps->chroma_loc_present ? (uint8_t)(sps->chroma_loc_top + 1) : 1;
+    uint8_t location = p->colour.chroma_location > 0 ? p->colour.chroma_location : 1; /* left */
+    if (is.chroma_location != location)
+        return sl_fail(err, SL_EUNSUPPORTED, NAME, "chroma location %u, SPS would say %u", location,
+                       is.chroma_location);
     if (is.primaries != p->colour.primaries || is.transfer != p->colour.transfer ||
         is.matrix != p->colour.matrix || full != (is.range == SL_RANGE_FULL))
         return sl_fail(err, SL_EUNSUPPORTED, NAME,

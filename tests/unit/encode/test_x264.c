@@ -304,36 +304,36 @@ static void describes_colour_and_shape(void **state)
     static const struct {
         struct sl_colour colour;
         struct sl_rational sar;
-        const char *says[5];
+        const char *says[6];
     } cases[] = {
         {{1, 1, 1, SL_RANGE_LIMITED, 0},
          {1, 1},
          {"color_space=bt709", "color_primaries=bt709", "color_transfer=bt709", "color_range=tv",
-          "sample_aspect_ratio=1:1"}},
+          "sample_aspect_ratio=1:1", "chroma_location=left"}},
         {{6, 6, 6, SL_RANGE_LIMITED, 1},
          {32, 27},
          {"color_space=smpte170m", "color_primaries=smpte170m", "color_transfer=smpte170m",
-          "color_range=tv", "sample_aspect_ratio=32:27"}},
+          "color_range=tv", "sample_aspect_ratio=32:27", "chroma_location=left"}},
         {{5, 6, 5, SL_RANGE_FULL, 0},
          {64, 45},
          {"color_space=bt470bg", "color_primaries=bt470bg", "color_transfer=smpte170m",
-          "color_range=pc", "sample_aspect_ratio=64:45"}},
+          "color_range=pc", "sample_aspect_ratio=64:45", "chroma_location=left"}},
         {{9, 16, 9, SL_RANGE_LIMITED, 3},
          {0, 1},
          {"color_space=bt2020nc", "color_primaries=bt2020", "color_transfer=smpte2084",
-          "color_range=tv", "sample_aspect_ratio=N/A"}},
+          "color_range=tv", "sample_aspect_ratio=N/A", "chroma_location=topleft"}},
         {{9, 18, 9, SL_RANGE_LIMITED, 0},
          {100000, 100001}, /* beyond 16 bits: the nearest */
          {"color_space=bt2020nc", "color_primaries=bt2020", "color_transfer=arib-std-b67",
-          "color_range=tv", "sample_aspect_ratio=65534:65535"}},
+          "color_range=tv", "sample_aspect_ratio=65534:65535", "chroma_location=left"}},
         {{2, 2, 2, SL_RANGE_UNSPECIFIED, 0},
          {1, 1},
          {"color_space=unknown", "color_primaries=unknown", "color_transfer=unknown",
-          "sample_aspect_ratio=1:1", "color_range=unknown"}},
-        {{2, 2, 1, SL_RANGE_FULL, 0},
+          "sample_aspect_ratio=1:1", "color_range=unknown", "chroma_location=left"}},
+        {{2, 2, 1, SL_RANGE_FULL, 2},
          {1, 1},
          {"color_space=bt709", "color_primaries=unknown", "color_transfer=unknown",
-          "color_range=pc", "sample_aspect_ratio=1:1"}},
+          "color_range=pc", "sample_aspect_ratio=1:1", "chroma_location=center"}},
     };
     struct clip clip = {0};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
@@ -351,7 +351,7 @@ static void describes_colour_and_shape(void **state)
         const char *path = scratch_name(&dir, "a.h264");
         judge_write(&packets, path);
         char *probe = judge_run("ffprobe -v warning -show_streams %s", path);
-        for (size_t i = 0; i < 5; i++)
+        for (size_t i = 0; i < 6; i++)
             judge_has(probe, cases[k].says[i]);
         free(probe);
         scratch_remove(&dir);
@@ -492,9 +492,13 @@ static void refuses_bad_parameters(void **state)
     }
     /* A code point that x264 does not know is not written as something else. */
     struct sl_encode_params p = defaults();
-    p.colour.primaries = 22; /* H.273: EBU Tech. 3213-E */
+    p.colour.chroma_location = 9;
     struct sl_error err = {0};
     struct sl_encoder *e;
+    assert_int_equal(sl_encode_open(&e, SL_CODEC_H264, NULL, &p, &err), SL_EUNSUPPORTED);
+    p = defaults();
+    err = (struct sl_error){0};
+    p.colour.primaries = 22; /* H.273: EBU Tech. 3213-E */
     assert_int_equal(sl_encode_open(&e, SL_CODEC_H264, NULL, &p, &err), SL_EUNSUPPORTED);
     assert_non_null(strstr(err.msg, "colour 22-1-1"));
 }
