@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <linux/sockios.h>
-#include <netinet/tcp.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -17,7 +16,7 @@
 #include "serve/access.h"
 
 #define INPUT_MAX  65536     /* bytes that wait for their turn; reading pauses beyond */
-#define FILE_PIECE (1 << 20) /* bytes of a file queued at a time */
+#define FILE_PIECE (2 << 20) /* bytes of a file queued at a time */
 #define WRITE_MAX  (1 << 18) /* bytes of memory written at a time */
 #define LINE_MAX   8192      /* of the access log */
 
@@ -387,7 +386,6 @@ enum sl_status sl_conn_open(struct sl_loop *loop, int fd, bool busy, struct sl_e
 {
     struct sl_conn *c = sl_alloc_zero(sizeof *c);
     socklen_t length = sizeof c->peer;
-    const int on = 1;
 
     if (!c) {
         (void)close(fd);
@@ -409,15 +407,14 @@ enum sl_status sl_conn_open(struct sl_loop *loop, int fd, bool busy, struct sl_e
         destroy(c);
         return sl_fail_memory(err);
     }
-    /* Answers are written whole; Nagle would only hold back their tails. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (loop->server->access)
         (void)getpeername(fd, (struct sockaddr *)&c->peer, &length);
     (void)evbuffer_set_flags(bufferevent_get_output(c->bev), EVBUFFER_FLAG_DRAINS_TO_FD);
     bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
     (void)bufferevent_set_max_single_write(c->bev, WRITE_MAX);
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
-    if (bufferevent_enable(c->bev, EV_READ | EV_WRITE) != 0) {
+    /* Writing is enabled from the start. */
+    if (bufferevent_enable(c->bev, EV_READ) != 0) {
         destroy(c);
         return sl_fail_memory(err);
     }

@@ -175,7 +175,7 @@ enum sl_status sl_ladders_render(const struct sl_site *site, struct sl_writer *o
 
         sl_write_text(out, i > 0 ? ",{\"path\":\"" : "{\"path\":\"");
         write_json_text(out, e->path);
-        sl_write_text(out, "\",\"url\":\"/");
+        sl_write_text(out, "\",\"url\":\"");
         write_url(out, e->path);
         sl_write_format(out, "%s" MASTER "\",\"modified\":%" PRId64 "}", e->path[0] ? "/" : "",
                         e->modified);

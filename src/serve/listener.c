@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "base/error.h"
 
@@ -20,8 +21,10 @@ static int listen_on(const struct addrinfo *a)
     if (fd < 0)
         return -errno;
     /* SO_REUSEADDR lets a restart pass connections in TIME_WAIT; it never shares a port that is
-     * being listened on. */
+     * being listened on. TCP_NODELAY is inherited by what is accepted: answers are written whole,
+     * and Nagle would only hold back their tails. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
         bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, SOMAXCONN) != 0) {
         int error = errno;
 
