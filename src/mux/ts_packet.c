@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include "mux/ts.h"
 
-#define BLOCK_PACKETS 1024
+/* 96 kB: small enough that malloc does not map fresh pages for each block. */
+#define BLOCK_PACKETS 512
 #define BODY          (SL_TS_PACKET - 4)
 
 static enum sl_status close_block(struct sl_ts_out *out, struct sl_error *err)
