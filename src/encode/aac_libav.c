@@ -20,11 +20,12 @@
 #include "media/aac.h"
 #include "media/track.h"
 
-#define NAME             "aac"
-#define FRAME            1024  /* samples of a frame of AAC-LC */
-#define CHANNELS_MAX     8     /* SL_FRAME_PLANES, and channel configuration 7 */
-#define CHANNEL_BITRATE  64000 /* default, bit/s: transparent for most stereo at 128k */
-#define CHANNEL_RATE_MAX 6144  /* bits a frame and channel may take (ISO/IEC 14496-3 4.5.3.3) */
+#define NAME            "aac"
+#define FRAME           1024  /* samples of a frame of AAC-LC */
+#define CHANNELS_MAX    8     /* SL_FRAME_PLANES, and channel configuration 7 */
+#define CHANNEL_BITRATE 64000 /* default, bit/s: transparent for most stereo at 128k */
+#define CHANNEL_RATE_MAX                                                                           \
+    INT64_C(6144) /* bits a frame and channel may take (ISO/IEC 14496-3 4.5.3.3) */
 
 struct encoder {
     struct sl_encoder base;
@@ -45,8 +46,9 @@ static struct encoder *cast(struct sl_encoder *e)
 
 static enum sl_status fail_av(struct sl_error *err, int code, const char *what)
 {
-    if (code == AVERROR(ENOMEM))
+    if (code == AVERROR(ENOMEM)) {
         return sl_fail_memory(err);
+    }
     char text[AV_ERROR_MAX_STRING_SIZE];
     av_strerror(code, text, sizeof text);
     return sl_fail(err, SL_EDATA, NAME, "%s: %s", what, text);
@@ -60,10 +62,12 @@ static enum sl_status fail_av(struct sl_error *err, int code, const char *what)
 static uint64_t layout_for(const struct sl_encode_params *p)
 {
     uint64_t layout = p->channel_layout;
-    if (layout == AV_CH_LAYOUT_5POINT0)
+    if (layout == AV_CH_LAYOUT_5POINT0) {
         return AV_CH_LAYOUT_5POINT0_BACK;
-    if (layout == AV_CH_LAYOUT_5POINT1)
+    }
+    if (layout == AV_CH_LAYOUT_5POINT1) {
         return AV_CH_LAYOUT_5POINT1_BACK;
+    }
     return layout;
 }
 
@@ -71,21 +75,26 @@ static enum sl_status check_params(const struct sl_encode_params *p, const AVCod
                                    struct sl_error *err)
 {
     bool known = false;
-    for (const int *rate = codec->supported_samplerates; rate && *rate; rate++)
+    for (const int *rate = codec->supported_samplerates; rate && *rate; rate++) {
         known = known || *rate == p->sample_rate;
-    if (!known)
+    }
+    if (!known) {
         return sl_fail(err, SL_EUNSUPPORTED, NAME,
                        "sample rate %d, expected one of AAC's (8000 to 96000)", p->sample_rate);
-    if (p->channels < 1 || p->channels > CHANNELS_MAX)
+    }
+    if (p->channels < 1 || p->channels > CHANNELS_MAX) {
         return sl_fail(err, SL_EUNSUPPORTED, NAME, "%d channels, expected 1 to %d", p->channels,
                        CHANNELS_MAX);
-    if (sl_rational_compare(p->timebase, sl_rational(1, p->sample_rate)) != 0)
+    }
+    if (sl_rational_compare(p->timebase, sl_rational(1, p->sample_rate)) != 0) {
         return sl_fail(err, SL_EINVAL, NAME, "timebase %lld/%lld, expected 1/%d",
                        (long long)p->timebase.num, (long long)p->timebase.den, p->sample_rate);
+    }
     int64_t limit = sl_muldiv(CHANNEL_RATE_MAX * p->channels, p->sample_rate, FRAME, SL_ROUND_DOWN);
-    if (p->bitrate < 0 || p->bitrate > limit)
+    if (p->bitrate < 0 || p->bitrate > limit) {
         return sl_fail(err, SL_EINVAL, NAME, "bitrate %lld, expected up to %lld",
                        (long long)p->bitrate, (long long)limit);
+    }
     return SL_OK;
 }
 
@@ -95,16 +104,19 @@ static enum sl_status open_codec(struct encoder *e, const struct sl_encode_param
     /* Its log is global and has no state of ours: silence, errors come by return code. */
     av_log_set_level(AV_LOG_QUIET);
     const AVCodec *codec = avcodec_find_encoder_by_name("aac");
-    if (!codec)
+    if (!codec) {
         return sl_fail(err, SL_EUNSUPPORTED, NAME, "this libavcodec was built without it");
+    }
     enum sl_status status = check_params(p, codec, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     AVCodecContext *c = e->avctx = avcodec_alloc_context3(codec);
     e->frame = av_frame_alloc();
     e->packet = av_packet_alloc();
-    if (!c || !e->frame || !e->packet)
+    if (!c || !e->frame || !e->packet) {
         return sl_fail_memory(err);
+    }
     c->sample_fmt = AV_SAMPLE_FMT_FLTP;
     c->sample_rate = p->sample_rate;
     c->time_base = (AVRational){1, p->sample_rate};
@@ -112,24 +124,28 @@ static enum sl_status open_codec(struct encoder *e, const struct sl_encode_param
     c->profile = FF_PROFILE_AAC_LOW;
     c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER; /* AudioSpecificConfig in extradata */
     uint64_t layout = layout_for(p);
-    if (layout == 0)
+    if (layout == 0) {
         av_channel_layout_default(&c->ch_layout, p->channels);
-    else if (av_channel_layout_from_mask(&c->ch_layout, layout) < 0 ||
-             c->ch_layout.nb_channels != p->channels)
+    } else if (av_channel_layout_from_mask(&c->ch_layout, layout) < 0 ||
+               c->ch_layout.nb_channels != p->channels) {
         return sl_fail(err, SL_EINVAL, NAME, "channel layout 0x%llx does not have %d channels",
                        (unsigned long long)p->channel_layout, p->channels);
+    }
     /* The quick coder is also the better one: on film sound, music and speech at 48 to 192 kbit/s
      * it takes 0.55 of the time of "twoloop" and leaves less error that is not masked
      * (docs/encode.md has the numbers). */
     int code = av_opt_set(c->priv_data, "aac_coder", "fast", 0);
-    if (code >= 0)
+    if (code >= 0) {
         code = avcodec_open2(c, codec, NULL);
-    if (code < 0)
+    }
+    if (code < 0) {
         return fail_av(err, code, "cannot be opened");
-    if (c->frame_size != FRAME || c->initial_padding < 0 || c->initial_padding % FRAME != 0)
+    }
+    if (c->frame_size != FRAME || c->initial_padding < 0 || c->initial_padding % FRAME != 0) {
         return sl_fail(err, SL_EUNSUPPORTED, NAME,
                        "libavcodec codes %d samples a frame with a delay of %d, expected %d",
                        c->frame_size, c->initial_padding, FRAME);
+    }
     return SL_OK;
 }
 
@@ -141,15 +157,17 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_encode_param
     struct sl_aac_config config;
     enum sl_status status =
         sl_aac_parse_config(c->extradata, (size_t)c->extradata_size, &config, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
-    if (config.object_type != 2 || config.sample_rate != (uint32_t)p->sample_rate || config.sbr)
+    }
+    if (config.object_type != 2 || config.sample_rate != (uint32_t)p->sample_rate || config.sbr) {
         return sl_fail(err, SL_EDATA, NAME,
                        "AudioSpecificConfig says object type %u at %u Hz, asked for 2 at %d Hz",
                        config.object_type, config.sample_rate, p->sample_rate);
+    }
     t->kind = SL_KIND_AUDIO;
     t->codec = SL_CODEC_AAC;
-    snprintf(t->codec_name, sizeof t->codec_name, "%s", "aac");
+    (void)snprintf(t->codec_name, sizeof t->codec_name, "%s", "aac");
     t->timebase = sl_rational(1, p->sample_rate);
     t->sample_rate = p->sample_rate;
     t->channels = p->channels;
@@ -165,8 +183,9 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_encode_param
 static void aac_destroy(struct sl_encoder *base)
 {
     struct encoder *e = cast(base);
-    if (!e)
+    if (!e) {
         return;
+    }
     avcodec_free_context(&e->avctx);
     av_frame_free(&e->frame);
     av_packet_free(&e->packet);
@@ -179,18 +198,21 @@ static enum sl_status aac_open(struct sl_encoder **out, const struct sl_encode_p
 {
     *out = NULL;
     struct encoder *e = sl_alloc_zero(sizeof *e);
-    if (!e)
+    if (!e) {
         return sl_fail_memory(err);
+    }
     e->base.ops = &sl_encode_aac_libav;
     sl_track_init(&e->base.track);
     e->first = SL_NO_TIME;
     enum sl_status status = open_codec(e, params, err);
-    if (status == SL_OK)
+    if (status == SL_OK) {
         status = fill_track(e, params, err);
-    if (status == SL_OK)
+    }
+    if (status == SL_OK) {
         *out = &e->base;
-    else
+    } else {
         aac_destroy(&e->base);
+    }
     return status;
 }
 
@@ -209,18 +231,21 @@ static enum sl_status check_frame(const struct encoder *e, const struct sl_frame
 {
     const struct sl_track *t = &e->base.track;
     if (f->kind != SL_KIND_AUDIO || f->sample_format != SL_SAMPLE_F32P ||
-        f->sample_rate != t->sample_rate || f->channels != t->channels)
+        f->sample_rate != t->sample_rate || f->channels != t->channels) {
         return sl_fail(err, SL_EINVAL, NAME,
                        "frame has %d channels at %d Hz, expected %d planes of float at %d Hz",
                        f->channels, f->sample_rate, t->channels, t->sample_rate);
-    if (e->ended || f->samples < 1 || f->samples > FRAME)
+    }
+    if (e->ended || f->samples < 1 || f->samples > FRAME) {
         return sl_fail(err, SL_EINVAL, NAME,
                        "frame of %d samples%s, expected %d (fewer only at the end)", f->samples,
                        e->ended ? " after a short one" : "", FRAME);
-    if (f->pts == SL_NO_TIME || (e->first != SL_NO_TIME && f->pts != e->first + e->samples))
+    }
+    if (f->pts == SL_NO_TIME || (e->first != SL_NO_TIME && f->pts != e->first + e->samples)) {
         return sl_fail(err, SL_EINVAL, NAME, "frame starts at sample %lld, expected %lld",
                        (long long)f->pts,
                        (long long)(e->first == SL_NO_TIME ? 0 : e->first + e->samples));
+    }
     return SL_OK;
 }
 
@@ -228,39 +253,46 @@ static enum sl_status aac_send(struct sl_encoder *base, struct sl_frame *frame,
                                struct sl_error *err)
 {
     struct encoder *e = cast(base);
-    if (e->flushing)
+    if (e->flushing) {
         return frame ? sl_fail(err, SL_EINVAL, NAME, "frame after the end") : SL_OK;
+    }
     if (frame) {
         enum sl_status status = check_frame(e, frame, err);
-        if (status != SL_OK)
+        if (status != SL_OK) {
             return status;
+        }
         AVFrame *f = e->frame;
         f->format = AV_SAMPLE_FMT_FLTP;
         f->sample_rate = frame->sample_rate;
         f->nb_samples = frame->samples;
         f->pts = e->samples;
         int code = av_channel_layout_copy(&f->ch_layout, &e->avctx->ch_layout);
-        if (code >= 0)
+        if (code >= 0) {
             code = av_frame_get_buffer(f, 0);
+        }
         if (code < 0) {
             av_frame_unref(f);
             return fail_av(err, code, "frame");
         }
-        for (int c = 0; c < frame->channels; c++)
+        for (int c = 0; c < frame->channels; c++) {
             memcpy(f->extended_data[c], frame->plane[c], (size_t)frame->samples * sizeof(float));
+        }
     }
     int code = avcodec_send_frame(e->avctx, frame ? e->frame : NULL);
     av_frame_unref(e->frame);
-    if (code == AVERROR(EAGAIN))
+    if (code == AVERROR(EAGAIN)) {
         return SL_EAGAIN;
-    if (code < 0)
+    }
+    if (code < 0) {
         return fail_av(err, code, "frame");
+    }
     if (!frame) {
         e->flushing = true;
         return SL_OK;
     }
-    if (e->first == SL_NO_TIME)
+    if (e->first == SL_NO_TIME) {
         e->first = frame->pts;
+    }
     e->samples += meant(frame);
     e->ended = meant(frame) < FRAME;
     return SL_OK;
@@ -278,24 +310,29 @@ static enum sl_status aac_receive(struct sl_encoder *base, struct sl_packet **ou
     struct encoder *e = cast(base);
     *out = NULL;
     int code = avcodec_receive_packet(e->avctx, e->packet);
-    if (code == AVERROR(EAGAIN))
+    if (code == AVERROR(EAGAIN)) {
         return SL_EAGAIN;
-    if (code == AVERROR_EOF && e->samples > 0 && e->packets < packets_needed(e))
+    }
+    if (code == AVERROR_EOF && e->samples > 0 && e->packets < packets_needed(e)) {
         return sl_fail(err, SL_EDATA, NAME, "libavcodec gave %lld packets for %lld samples",
                        (long long)e->packets, (long long)e->samples);
-    if (code == AVERROR_EOF)
+    }
+    if (code == AVERROR_EOF) {
         return SL_EOF;
-    if (code < 0)
+    }
+    if (code < 0) {
         return fail_av(err, code, "encoding failed");
+    }
     int64_t start = e->packets * FRAME - e->base.track.delay; /* in samples of the sound */
     struct sl_packet *p = NULL;
     uint8_t *data;
     enum sl_status status = SL_OK;
-    if (e->packet->pts != start || e->packet->size <= 0)
+    if (e->packet->pts != start || e->packet->size <= 0) {
         status = sl_fail(err, SL_EDATA, NAME, "libavcodec's packet %lld is at %lld, expected %lld",
                          (long long)e->packets, (long long)e->packet->pts, (long long)start);
-    else
+    } else {
         status = sl_packet_create_data(&p, (size_t)e->packet->size, &data, err);
+    }
     if (status == SL_OK) {
         memcpy(data, e->packet->data, (size_t)e->packet->size);
         p->pts = p->dts = e->first + start;
@@ -303,8 +340,9 @@ static enum sl_status aac_receive(struct sl_encoder *base, struct sl_packet **ou
         p->flags = SL_PACKET_KEY;
         e->packets++;
         /* Only while flushing is it known which packet is the last. */
-        if (e->flushing && e->packets == packets_needed(e))
+        if (e->flushing && e->packets == packets_needed(e)) {
             p->trim_end = (int32_t)(start + FRAME - e->samples);
+        }
         *out = p;
     }
     av_packet_unref(e->packet);

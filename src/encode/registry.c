@@ -38,8 +38,9 @@ static void add_text(struct reasons *r, const char *text)
 {
     size_t room = sizeof r->text - 1 - r->used;
     size_t n = strlen(text);
-    if (n > room)
+    if (n > room) {
         n = room;
+    }
     memcpy(r->text + r->used, text, n);
     r->used += n;
     r->text[r->used] = '\0';
@@ -47,8 +48,9 @@ static void add_text(struct reasons *r, const char *text)
 
 static void add_reason(struct reasons *r, const char *name, const char *reason)
 {
-    if (r->used > 0)
+    if (r->used > 0) {
         add_text(r, "; ");
+    }
     add_text(r, name);
     add_text(r, ": ");
     add_text(r, reason);
@@ -66,32 +68,37 @@ enum sl_status sl_encode_find(enum sl_codec codec, const char *name,
     struct reasons reasons = {.used = 0};
     for (size_t i = 0; encoders[i]; i++) {
         const struct sl_encoder_ops *ops = encoders[i];
-        if (ops->codec != codec || (name && strcmp(ops->name, name) != 0))
+        if (ops->codec != codec || (name && strcmp(ops->name, name) != 0)) {
             continue;
+        }
         struct sl_error why = {0};
         enum sl_status status = ops->probe ? ops->probe(&why) : SL_OK;
         if (status == SL_OK) {
             *out = ops;
             return SL_OK;
         }
-        if (status == SL_ENOMEM)
+        if (status == SL_ENOMEM) {
             return sl_fail_memory(err);
+        }
         add_reason(&reasons, ops->name, why.msg[0] ? why.msg : sl_status_name(status));
     }
     for (size_t i = 0; left_out[i].name; i++) {
-        if (left_out[i].codec == codec && (!name || strcmp(left_out[i].name, name) == 0))
+        if (left_out[i].codec == codec && (!name || strcmp(left_out[i].name, name) == 0)) {
             add_reason(&reasons, left_out[i].name, left_out[i].reason);
+        }
     }
     /* AAC and Opus are acronyms or names; in messages codecs stand as people write them. */
     const char *codec_name = codec == SL_CODEC_H264  ? "H.264"
                              : codec == SL_CODEC_AAC ? "AAC"
                                                      : sl_codec_name(codec);
-    if (reasons.used > 0)
+    if (reasons.used > 0) {
         return sl_fail(err, SL_EUNSUPPORTED, NULL, "no %s encoder in this build (%s)", codec_name,
                        reasons.text);
-    if (name)
+    }
+    if (name) {
         return sl_fail(err, SL_EUNSUPPORTED, NULL, "no %s encoder is called \"%s\"", codec_name,
                        name);
+    }
     return sl_fail(err, SL_EUNSUPPORTED, NULL, "no %s encoder in this build", codec_name);
 }
 
@@ -101,15 +108,17 @@ enum sl_status sl_encode_open(struct sl_encoder **out, enum sl_codec codec, cons
     *out = NULL;
     const struct sl_encoder_ops *ops;
     enum sl_status status = sl_encode_find(codec, name, &ops, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     return ops->open(out, params, err);
 }
 
 void sl_encode_destroy(struct sl_encoder **e)
 {
-    if (!e || !*e)
+    if (!e || !*e) {
         return;
+    }
     (*e)->ops->destroy(*e);
     *e = NULL;
 }

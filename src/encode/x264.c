@@ -19,7 +19,7 @@
 #define START_CODE 4    /* b_annexb: SPS and PPS always get the long start code */
 #define CONFIG_MAX 4096 /* bytes of an avcC; x264's take some 50 */
 
-/* What has to come out again with a frame; x264 hands the index through. */
+/* What has to come out again with a frame; x264 hands the pointer through. */
 struct in_flight {
     int64_t duration;
     bool used, cut;
@@ -58,11 +58,11 @@ static void on_log(void *opaque, int level, const char *fmt, va_list args)
 {
     struct encoder *e = opaque;
     char text[200];
-    vsnprintf(text, sizeof text, fmt, args);
+    (void)vsnprintf(text, sizeof text, fmt, args);
     text[strcspn(text, "\r\n")] = '\0';
     int empty = 0;
     if (level == X264_LOG_ERROR && atomic_compare_exchange_strong(&e->complaint.state, &empty, 1)) {
-        snprintf(e->complaint.text, sizeof e->complaint.text, "%s", text);
+        (void)snprintf(e->complaint.text, sizeof e->complaint.text, "%s", text);
         atomic_store(&e->complaint.state, 2);
     }
     /* What x264 calls info is its statistics, and of interest to few. */
@@ -86,12 +86,14 @@ static enum sl_status refused(struct encoder *e, enum sl_status status, const ch
 static enum sl_status check_sps(const struct sl_h264_sps *sps, const struct sl_encode_params *p,
                                 struct sl_error *err)
 {
-    if (sps->width != p->width || sps->height != p->height)
+    if (sps->width != p->width || sps->height != p->height) {
         return sl_fail(err, SL_EDATA, NAME, "SPS says %dx%d, asked for %dx%d", sps->width,
                        sps->height, p->width, p->height);
+    }
     struct sl_colour is = {2, 2, 2, SL_RANGE_LIMITED, 0}; /* inferred by E.2.1 where absent */
-    if (sps->vui_present && sps->video_signal_present)
+    if (sps->vui_present && sps->video_signal_present) {
         is.range = sps->colour.range == SL_RANGE_FULL ? SL_RANGE_FULL : SL_RANGE_LIMITED;
+    }
     if (sps->vui_present && sps->colour_description_present) {
         is.primaries = sps->colour.primaries;
         is.transfer = sps->colour.transfer;
@@ -100,25 +102,29 @@ static enum sl_status check_sps(const struct sl_h264_sps *sps, const struct sl_e
     bool full = p->colour.range == SL_RANGE_FULL;
     is.chroma_location = sps->chroma_loc_present ? (uint8_t)(sps->chroma_loc_top + 1) : 1;
     uint8_t location = p->colour.chroma_location > 0 ? p->colour.chroma_location : 1; /* left */
-    if (is.chroma_location != location)
+    if (is.chroma_location != location) {
         return sl_fail(err, SL_EUNSUPPORTED, NAME, "chroma location %u, SPS would say %u", location,
                        is.chroma_location);
+    }
     if (is.primaries != p->colour.primaries || is.transfer != p->colour.transfer ||
-        is.matrix != p->colour.matrix || full != (is.range == SL_RANGE_FULL))
+        is.matrix != p->colour.matrix || full != (is.range == SL_RANGE_FULL)) {
         return sl_fail(err, SL_EUNSUPPORTED, NAME,
                        "colour %u-%u-%u range %u cannot be described, SPS would say %u-%u-%u %u",
                        p->colour.primaries, p->colour.transfer, p->colour.matrix, p->colour.range,
                        is.primaries, is.transfer, is.matrix, is.range);
-    if (!sps->vui_present || !sps->bitstream_restriction)
+    }
+    if (!sps->vui_present || !sps->bitstream_restriction) {
         return sl_fail(err, SL_EDATA, NAME, "SPS has no bitstream_restriction");
+    }
     return SL_OK;
 }
 
 static const struct sl_nal *find_set(const struct sl_nal_config *sets, unsigned type)
 {
     for (size_t i = 0; i < sets->count; i++) {
-        if (sets->sets[i].size > 0 && (sets->sets[i].data[0] & 0x1fu) == type)
+        if (sets->sets[i].size > 0 && (sets->sets[i].data[0] & 0x1fu) == type) {
             return &sets->sets[i];
+        }
     }
     return NULL;
 }
@@ -129,7 +135,7 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_encode_param
     struct sl_track *t = &e->base.track;
     t->kind = SL_KIND_VIDEO;
     t->codec = SL_CODEC_H264;
-    snprintf(t->codec_name, sizeof t->codec_name, "%s", sl_codec_name(SL_CODEC_H264));
+    (void)snprintf(t->codec_name, sizeof t->codec_name, "%s", sl_codec_name(SL_CODEC_H264));
     t->timebase = p->timebase;
     t->frame_rate = p->frame_rate;
     t->pixel_format = SL_PIX_YUV420P;
@@ -140,35 +146,43 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_encode_param
     x264_nal_t *nals;
     int count;
     int size = x264_encoder_headers(e->x264, &nals, &count);
-    if (size <= 0)
+    if (size <= 0) {
         return refused(e, SL_EDATA, "no parameter sets", err);
+    }
     struct sl_writer config;
     sl_writer_init(&config, CONFIG_MAX);
     /* The units of one call lie one after the other in memory (x264.h). */
     enum sl_status status = sl_avcc_from_annexb(nals[0].p_payload, (size_t)size, &config, err);
-    if (status == SL_OK)
+    if (status == SL_OK) {
         status = sl_writer_finish(&config, err);
-    if (status == SL_OK)
+    }
+    if (status == SL_OK) {
         status = sl_track_set_config(t, config.data, config.size, err);
+    }
     sl_writer_clear(&config);
-    if (status == SL_OK)
+    if (status == SL_OK) {
         status = sl_avcc_parse(t->config, t->config_size, &e->sets, err);
-    if (status != SL_OK)
+    }
+    if (status != SL_OK) {
         return status;
+    }
     struct sl_h264_sps sps;
     status = sl_h264_parse_sps(find_set(&e->sets, SL_H264_SPS), &sps, err);
-    if (status == SL_OK)
+    if (status == SL_OK) {
         status = check_sps(&sps, p, err);
+    }
     return status == SL_OK ? sl_h264_describe(t, err) : status;
 }
 
 static void x264_destroy(struct sl_encoder *base)
 {
     struct encoder *e = cast(base);
-    if (!e)
+    if (!e) {
         return;
-    if (e->x264)
+    }
+    if (e->x264) {
         x264_encoder_close(e->x264);
+    }
     sl_packet_unref(&e->pending);
     sl_free(e->in_flight);
     sl_track_clear(&e->base.track);
@@ -180,16 +194,18 @@ static enum sl_status x264_open(struct sl_encoder **out, const struct sl_encode_
 {
     *out = NULL;
     struct encoder *e = sl_alloc_zero(sizeof *e);
-    if (!e)
+    if (!e) {
         return sl_fail_memory(err);
+    }
     e->base.ops = &sl_encode_x264;
     sl_track_init(&e->base.track);
     e->log = params->log;
     e->last_pts = SL_NO_TIME;
     x264_param_t x;
     enum sl_status status = sl_x264_params(&x, params, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         goto out;
+    }
     x.pf_log = on_log;
     x.p_log_private = e;
     x.i_log_level = e->log && e->log->level >= SL_LOG_DEBUG ? X264_LOG_INFO : X264_LOG_WARNING;
@@ -199,18 +215,21 @@ static enum sl_status x264_open(struct sl_encoder **out, const struct sl_encode_
         goto out;
     }
     status = fill_track(e, params, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         goto out;
+    }
     /* One more for the frame at hand. */
     e->in_flight_count = (size_t)x264_encoder_maximum_delayed_frames(e->x264) + 1;
     e->in_flight = sl_alloc_array(e->in_flight_count, sizeof *e->in_flight);
-    if (!e->in_flight)
+    if (!e->in_flight) {
         status = sl_fail_memory(err);
+    }
 out:
-    if (status == SL_OK)
+    if (status == SL_OK) {
         *out = &e->base;
-    else
+    } else {
         x264_destroy(&e->base);
+    }
     return status;
 }
 
@@ -221,15 +240,17 @@ static enum sl_status check_in_band(const struct encoder *e, const x264_nal_t *n
                                     struct sl_error *err)
 {
     for (int i = 0; i < count; i++) {
-        if (nals[i].i_type != NAL_SPS && nals[i].i_type != NAL_PPS)
+        if (nals[i].i_type != NAL_SPS && nals[i].i_type != NAL_PPS) {
             continue;
+        }
         const struct sl_nal *want =
             find_set(&e->sets, nals[i].i_type == NAL_SPS ? SL_H264_SPS : SL_H264_PPS);
         if (nals[i].i_payload < START_CODE ||
             (size_t)nals[i].i_payload - START_CODE != want->size ||
-            memcmp(nals[i].p_payload + START_CODE, want->data, want->size) != 0)
+            memcmp(nals[i].p_payload + START_CODE, want->data, want->size) != 0) {
             return sl_fail(err, SL_EDATA, NAME, "%s in band differs from the one announced",
                            nals[i].i_type == NAL_SPS ? "SPS" : "PPS");
+        }
     }
     return SL_OK;
 }
@@ -241,22 +262,26 @@ static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_er
     int count;
     x264_picture_t pic;
     int size = x264_encoder_encode(e->x264, &nals, &count, in, &pic);
-    if (size < 0)
+    if (size < 0) {
         return refused(e, SL_EDATA, "encoding failed", err);
-    if (size == 0)
+    }
+    if (size == 0) {
         return SL_OK;
+    }
     uint8_t *data;
     enum sl_status status = sl_packet_create_data(&e->pending, (size_t)size, &data, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     memcpy(data, nals[0].p_payload, (size_t)size);
-    struct in_flight *slot = &e->in_flight[(uintptr_t)pic.opaque];
+    struct in_flight *slot = pic.opaque;
     slot->used = false;
     e->pending->pts = pic.i_pts;
     e->pending->duration = slot->duration;
     e->pending->flags = slot->cut ? SL_PACKET_CUT : 0u;
-    if (pic.i_type != X264_TYPE_IDR)
+    if (pic.i_type != X264_TYPE_IDR) {
         return SL_OK;
+    }
     e->pending->flags |= SL_PACKET_KEY;
     return check_in_band(e, nals, count, err);
 }
@@ -271,13 +296,15 @@ static enum sl_status check_frame(const struct encoder *e, const struct sl_frame
         return sl_fail(err, SL_EINVAL, NAME, "frame is %s %dx%d, expected yuv420p %dx%d",
                        info ? info->name : "no picture", f->width, f->height, t->width, t->height);
     }
-    if (f->pts == SL_NO_TIME || (e->last_pts != SL_NO_TIME && f->pts <= e->last_pts))
+    if (f->pts == SL_NO_TIME || (e->last_pts != SL_NO_TIME && f->pts <= e->last_pts)) {
         return sl_fail(err, SL_EINVAL, NAME, "frame pts %lld after %lld, expected to rise",
                        (long long)f->pts, (long long)e->last_pts);
+    }
     for (int i = 0; i < 3; i++) {
-        if (f->stride[i] > INT32_MAX || f->stride[i] < INT32_MIN)
+        if (f->stride[i] > INT32_MAX || f->stride[i] < INT32_MIN) {
             return sl_fail(err, SL_EINVAL, NAME, "stride %lld is too large",
                            (long long)f->stride[i]);
+        }
     }
     return SL_OK;
 }
@@ -298,23 +325,28 @@ static enum sl_status x264_send(struct sl_encoder *base, struct sl_frame *frame,
                                 struct sl_error *err)
 {
     struct encoder *e = cast(base);
-    if (e->broken)
+    if (e->broken) {
         return sl_fail(err, e->broken, NAME, "an earlier frame could not be encoded");
-    if (e->flushing)
+    }
+    if (e->flushing) {
         return frame ? sl_fail(err, SL_EINVAL, NAME, "frame after the end") : SL_OK;
-    if (e->pending)
+    }
+    if (e->pending) {
         return SL_EAGAIN;
+    }
     if (!frame) {
         e->flushing = true;
         return SL_OK;
     }
     enum sl_status status = check_frame(e, frame, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     struct in_flight *slot = free_slot(e);
-    if (!slot)
+    if (!slot) {
         return sl_fail(err, SL_EDATA, NAME, "more than the %zu frames announced are in flight",
                        e->in_flight_count);
+    }
     *slot = (struct in_flight){
         .duration = frame->duration, .used = true, .cut = (frame->flags & SL_FRAME_CUT) != 0};
     x264_picture_t pic;
@@ -323,7 +355,7 @@ static enum sl_status x264_send(struct sl_encoder *base, struct sl_frame *frame,
     bool key = (frame->flags & (SL_FRAME_KEY | SL_FRAME_CUT)) != 0;
     pic.i_type = key ? X264_TYPE_IDR : X264_TYPE_AUTO;
     pic.i_pts = frame->pts;
-    pic.opaque = (void *)(uintptr_t)(slot - e->in_flight);
+    pic.opaque = slot;
     pic.img.i_csp = X264_CSP_I420;
     pic.img.i_plane = 3;
     for (int i = 0; i < 3; i++) {
@@ -342,15 +374,18 @@ static enum sl_status x264_receive(struct sl_encoder *base, struct sl_packet **o
 {
     struct encoder *e = cast(base);
     *out = NULL;
-    if (e->broken)
+    if (e->broken) {
         return sl_fail(err, e->broken, NAME, "an earlier frame could not be encoded");
+    }
     while (!e->pending && e->flushing && x264_encoder_delayed_frames(e->x264) > 0) {
         e->broken = encode(e, NULL, err);
-        if (e->broken)
+        if (e->broken) {
             return e->broken;
+        }
     }
-    if (!e->pending)
+    if (!e->pending) {
         return e->flushing ? SL_EOF : SL_EAGAIN;
+    }
     *out = e->pending;
     e->pending = NULL;
     return SL_OK;

@@ -20,28 +20,33 @@
 static enum sl_status check_picture(const struct sl_encode_params *p, struct sl_error *err)
 {
     if (p->width < 2 || p->height < 2 || p->width > 16384 || p->height > 16384 ||
-        p->width % 2 != 0 || p->height % 2 != 0)
+        p->width % 2 != 0 || p->height % 2 != 0) {
         return sl_fail(err, SL_EINVAL, NAME, "size %dx%d, expected even sides of 2 to 16384",
                        p->width, p->height);
+    }
     struct sl_rational tb = sl_rational_reduce(p->timebase);
-    if (!sl_rational_valid(tb) || tb.num > TICKS_MAX || tb.den > TICKS_MAX)
+    if (!sl_rational_valid(tb) || tb.num > TICKS_MAX || tb.den > TICKS_MAX) {
         return sl_fail(err, SL_EINVAL, NAME, "timebase %lld/%lld, expected terms of 1 to %d",
                        (long long)p->timebase.num, (long long)p->timebase.den, TICKS_MAX);
-    if (p->threads < 0 || p->threads > THREADS_MAX)
+    }
+    if (p->threads < 0 || p->threads > THREADS_MAX) {
         return sl_fail(err, SL_EINVAL, NAME, "%d threads, expected 0 to %d", p->threads,
                        THREADS_MAX);
+    }
     /* H.264 E.2.1: matrix_coefficients 0 only with 4:4:4. */
-    if (p->colour.matrix == 0)
+    if (p->colour.matrix == 0) {
         return sl_fail(err, SL_EINVAL, NAME, "colour matrix 0 (RGB), expected one of YUV");
+    }
     return SL_OK;
 }
 
 static enum sl_status kbit(int64_t bits, const char *what, int *out, struct sl_error *err)
 {
     int64_t k = sl_muldiv(bits, 1, 1000, SL_ROUND_NEAREST);
-    if (bits < 0 || k > RATE_MAX_KBIT)
+    if (bits < 0 || k > RATE_MAX_KBIT) {
         return sl_fail(err, SL_EINVAL, NAME, "%s %lld, expected 0 to %d000", what, (long long)bits,
                        RATE_MAX_KBIT);
+    }
     *out = (int)k;
     return SL_OK;
 }
@@ -50,25 +55,30 @@ static enum sl_status set_rate(x264_param_t *x, const struct sl_encode_params *p
                                struct sl_error *err)
 {
     enum sl_status status = kbit(p->maxrate, "maxrate", &x->rc.i_vbv_max_bitrate, err);
-    if (status == SL_OK)
+    if (status == SL_OK) {
         status = kbit(p->buffer, "buffer", &x->rc.i_vbv_buffer_size, err);
-    if (status != SL_OK)
+    }
+    if (status != SL_OK) {
         return status;
+    }
     switch (p->rate) {
     case SL_RATE_BITRATE:
         x->rc.i_rc_method = X264_RC_ABR;
-        if (p->bitrate < 1000)
+        if (p->bitrate < 1000) {
             return sl_fail(err, SL_EINVAL, NAME, "bitrate %lld, expected 1000 or more",
                            (long long)p->bitrate);
+        }
         return kbit(p->bitrate, "bitrate", &x->rc.i_bitrate, err);
     case SL_RATE_CRF:
         x->rc.i_rc_method = X264_RC_CRF;
-        if (p->crf.den == 0 && p->crf.num == 0)
+        if (p->crf.den == 0 && p->crf.num == 0) {
             return SL_OK; /* not set: x264's own, 23 */
+        }
         if (p->crf.den <= 0 || sl_rational_compare(p->crf, sl_rational(CRF_MIN, 1)) < 0 ||
-            sl_rational_compare(p->crf, sl_rational(CRF_MAX, 1)) > 0)
+            sl_rational_compare(p->crf, sl_rational(CRF_MAX, 1)) > 0) {
             return sl_fail(err, SL_EINVAL, NAME, "crf %lld/%lld, expected %d to %d",
                            (long long)p->crf.num, (long long)p->crf.den, CRF_MIN, CRF_MAX);
+        }
         x->rc.f_rf_constant = (float)p->crf.num / (float)p->crf.den;
         return SL_OK;
     }
@@ -99,8 +109,9 @@ static void set_timing(x264_param_t *x, const struct sl_encode_params *p)
     x->i_timebase_num = (uint32_t)tb.num;
     x->i_timebase_den = (uint32_t)tb.den;
     struct sl_rational rate = sl_rational(FALLBACK_RATE, 1);
-    if (sl_rational_valid(p->frame_rate))
+    if (sl_rational_valid(p->frame_rate)) {
         rate = sl_rational_limit(p->frame_rate, TICKS_MAX);
+    }
     x->i_fps_num = (uint32_t)rate.num;
     x->i_fps_den = (uint32_t)rate.den;
 }
@@ -109,8 +120,9 @@ static void set_timing(x264_param_t *x, const struct sl_encode_params *p)
 static const char *const *find_name(const char *name, size_t size, const char *const *list)
 {
     for (; *list; list++) {
-        if (strlen(*list) == size && memcmp(name, *list, size) == 0)
+        if (strlen(*list) == size && memcmp(name, *list, size) == 0) {
             return list;
+        }
     }
     return NULL;
 }
@@ -120,22 +132,25 @@ static const char *const *find_name(const char *name, size_t size, const char *c
 static enum sl_status check_names(const struct sl_encode_params *p, struct sl_error *err)
 {
     static const char *const profiles[] = {"baseline", "main", "high", NULL}; /* 8 bits, 4:2:0 */
-    if (p->preset && !find_name(p->preset, strlen(p->preset), x264_preset_names))
+    if (p->preset && !find_name(p->preset, strlen(p->preset), x264_preset_names)) {
         return sl_fail(err, SL_EINVAL, NAME, "preset \"%s\", expected ultrafast to placebo",
                        p->preset);
+    }
     unsigned psychovisual = 0;
     for (const char *at = p->tune; at && *at;) {
         size_t n = strcspn(at, ",");
         const char *const *tune = find_name(at, n, x264_tune_names);
         psychovisual += tune && tune < x264_tune_names + PSY_TUNES;
-        if (!tune || psychovisual > 1)
+        if (!tune || psychovisual > 1) {
             return sl_fail(err, SL_EINVAL, NAME, "tune \"%s\" %s", p->tune,
                            tune ? "has two that exclude each other" : "is not known");
+        }
         at += n + (at[n] == ',');
     }
-    if (p->profile && !find_name(p->profile, strlen(p->profile), profiles))
+    if (p->profile && !find_name(p->profile, strlen(p->profile), profiles)) {
         return sl_fail(err, SL_EINVAL, NAME, "profile \"%s\", expected baseline, main or high",
                        p->profile);
+    }
     return SL_OK;
 }
 
@@ -143,14 +158,17 @@ enum sl_status sl_x264_params(x264_param_t *x, const struct sl_encode_params *p,
                               struct sl_error *err)
 {
     enum sl_status status = check_picture(p, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     status = check_names(p, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     const char *preset = p->preset ? p->preset : "medium";
-    if (x264_param_default_preset(x, preset, p->tune) != 0)
+    if (x264_param_default_preset(x, preset, p->tune) != 0) {
         return sl_fail(err, SL_EINVAL, NAME, "preset \"%s\" or its tuning is refused", preset);
+    }
     x->i_threads = p->threads; /* 0 is X264_THREADS_AUTO */
     x->b_sliced_threads = 0;   /* slices cost bitrate; tune zerolatency would turn them on */
     x->b_deterministic = 1;    /* holds for CRF, and for one thread: docs/encode.md */
@@ -174,10 +192,12 @@ enum sl_status sl_x264_params(x264_param_t *x, const struct sl_encode_params *p,
     x->b_repeat_headers = 1;
     x->b_aud = 0;
     status = set_rate(x, p, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return status;
+    }
     const char *profile = p->profile ? p->profile : "high";
-    if (x264_param_apply_profile(x, profile) != 0)
+    if (x264_param_apply_profile(x, profile) != 0) {
         return sl_fail(err, SL_EINVAL, NAME, "profile \"%s\" forbids what was asked for", profile);
+    }
     return SL_OK;
 }

@@ -31,8 +31,9 @@ char *judge_run(const char *fmt, ...)
     /* The sanitizers' run-time library is preloaded into nobody else's programs. */
     int code = system(command);
     char *said = slurp(scratch_name(&dir, "err"));
-    if (code != 0 || *said)
+    if (code != 0 || *said) {
         fail_msg("exit status %d of: %s\n%s", code, inner, said);
+    }
     free(said);
     char *out = slurp(scratch_name(&dir, "out"));
     scratch_remove(&dir);
@@ -44,8 +45,9 @@ long judge_number(const char *text, const char *key)
     char want[64];
     (void)snprintf(want, sizeof want, "%s=", key);
     const char *at = strstr(text, want);
-    if (!at)
+    if (!at) {
         fail_msg("no %s in: %s", want, text);
+    }
     return strtol(at + strlen(want), NULL, 10);
 }
 
@@ -53,8 +55,9 @@ void judge_has(const char *text, const char *line)
 {
     char want[128];
     (void)snprintf(want, sizeof want, "%s\n", line);
-    if (!strstr(text, want))
+    if (!strstr(text, want)) {
         fail_msg("no %s in: %s", line, text);
+    }
 }
 
 static void receive_all(struct sl_encoder *e, struct judge_packets *out, enum sl_status until)
@@ -66,8 +69,9 @@ static void receive_all(struct sl_encoder *e, struct judge_packets *out, enum sl
         assert_in_range(out->count, 0, JUDGE_PACKETS_MAX - 1);
         out->packet[out->count++] = packet;
     }
-    if (status != until)
+    if (status != until) {
         fail_msg("receive: status %d, expected %d: %s", (int)status, (int)until, err.msg);
+    }
     assert_null(packet);
 }
 
@@ -78,21 +82,24 @@ void judge_encode(struct sl_encoder *e, struct sl_frame *(*make)(void *arg, int 
     out->count = 0;
     for (int i = 0; i < count; i++) {
         struct sl_frame *frame = make(arg, i);
-        if (e->ops->send(e, frame, &err) != SL_OK)
+        if (e->ops->send(e, frame, &err) != SL_OK) {
             fail_msg("frame %d: %s", i, err.msg);
+        }
         sl_frame_unref(&frame);
         receive_all(e, out, SL_EAGAIN);
     }
-    if (e->ops->send(e, NULL, &err) != SL_OK)
+    if (e->ops->send(e, NULL, &err) != SL_OK) {
         fail_msg("end: %s", err.msg);
+    }
     receive_all(e, out, SL_EOF);
     receive_all(e, out, SL_EOF); /* and stays there */
 }
 
 void judge_drop(struct judge_packets *p)
 {
-    for (size_t i = 0; i < p->count; i++)
+    for (size_t i = 0; i < p->count; i++) {
         sl_packet_unref(&p->packet[i]);
+    }
     p->count = 0;
 }
 

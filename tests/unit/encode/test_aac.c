@@ -52,8 +52,9 @@ static struct sl_frame *make(void *arg, int i)
                      SL_OK);
     for (int c = 0; c < s->channels; c++) {
         float *out = (float *)(void *)f->plane[c];
-        for (int k = 0; k < meant; k++)
+        for (int k = 0; k < meant; k++) {
             out[k] = (float)s->at(s, c, (int64_t)i * AAC_FRAME + k);
+        }
     }
     f->pts = s->first + (int64_t)i * AAC_FRAME;
     f->duration = meant;
@@ -72,8 +73,9 @@ static struct sl_encoder *open_encoder(const struct sl_encode_params *p)
 {
     struct sl_error err = {0};
     struct sl_encoder *e;
-    if (sl_encode_open(&e, SL_CODEC_AAC, NULL, p, &err) != SL_OK)
+    if (sl_encode_open(&e, SL_CODEC_AAC, NULL, p, &err) != SL_OK) {
         fail_msg("%s", err.msg);
+    }
     return e;
 }
 
@@ -109,8 +111,9 @@ static void check_packets(const struct judge_packets *packets, const struct soun
         assert_int_equal(p->duration, AAC_FRAME);
         assert_int_equal(p->flags, SL_PACKET_KEY);
         assert_int_equal(p->trim_start, 0);
-        if (i + 1 < packets->count)
+        if (i + 1 < packets->count) {
             assert_int_equal(p->trim_end, 0);
+        }
         sum += p->duration - p->trim_end;
     }
     assert_int_equal(sum, s->samples + AAC_FRAME);
@@ -204,12 +207,14 @@ static void keeps_tones_in_their_channels(void **state)
         float *decoded = there_and_back(&s, 0);
         for (int c = 0; c < s.channels; c++) {
             double snr, level;
-            if (s.channels == 6 && c == 3)
+            if (s.channels == 6 && c == 3) {
                 continue; /* LFE: cut at 120 Hz or so */
+            }
             compare(&s, decoded, c, &snr, &level);
-            if (!(snr > 30) || !(fabs(level) < 0.1))
+            if (!(snr > 30) || !(fabs(level) < 0.1)) {
                 fail_msg("%d Hz, channel %d of %d: SNR %.1f dB, level %.2f dB", s.rate, c,
                          s.channels, snr, level);
+            }
         }
         free(decoded);
     }
@@ -224,8 +229,9 @@ static void leaves_a_click_where_it_was(void **state)
             .at = click, .samples = 10000, .rate = 48000, .channels = 1, .click = clicks[k]};
         float *decoded = there_and_back(&s, 128000);
         int64_t loudest = 0;
-        for (int64_t i = 0; i < s.samples; i++)
+        for (int64_t i = 0; i < s.samples; i++) {
             loudest = fabsf(decoded[i]) > fabsf(decoded[loudest]) ? i : loudest;
+        }
         assert_int_equal(loudest, clicks[k]);
         assert_true(fabsf(decoded[loudest]) > 0.4f);
         free(decoded);
@@ -275,8 +281,9 @@ static void refuses_bad_parameters(void **state)
                                         "timebase 1/44100, expected 1/48000",
                                         "layout 0x4 does not have 2 channels",
                                         "bitrate 600000, expected up to 576000"};
-    for (size_t i = 0; i < 6; i++)
+    for (size_t i = 0; i < 6; i++) {
         cases[i] = params_of(&s);
+    }
     cases[0].sample_rate = 47999;
     cases[1].channels = 9;
     cases[2].channels = 0;
@@ -288,8 +295,9 @@ static void refuses_bad_parameters(void **state)
         struct sl_encoder *e;
         assert_int_not_equal(sl_encode_open(&e, SL_CODEC_AAC, NULL, &cases[i], &err), SL_OK);
         assert_null(e);
-        if (!strstr(err.msg, says[i]))
+        if (!strstr(err.msg, says[i])) {
             fail_msg("\"%s\" is not in \"%s\"", says[i], err.msg);
+        }
     }
 }
 

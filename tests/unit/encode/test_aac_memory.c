@@ -26,12 +26,14 @@ static enum sl_status short_run(void *arg)
             packets += status == SL_OK;
             sl_packet_unref(&packet);
         }
-        if (status == SL_EAGAIN)
+        if (status == SL_EAGAIN) {
             status = SL_OK;
+        }
     }
     ops->destroy(e);
-    if (status != SL_EOF)
+    if (status != SL_EOF) {
         return status;
+    }
     assert_int_equal(packets, 4);
     return SL_OK;
 }
@@ -45,8 +47,9 @@ static void survives_failing_allocations(void **state)
         frames[i]->pts = i * 1024;
     }
     failing_alloc_run(short_run, frames);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         sl_frame_unref(&frames[i]);
+    }
 }
 
 int main(void)

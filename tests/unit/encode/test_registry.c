@@ -46,8 +46,9 @@ static void finds_aac_in_its_module(void **state)
     (void)state;
     struct sl_error err = {0};
     const struct sl_encoder_ops *ops;
-    if (sl_encode_find(SL_CODEC_AAC, NULL, &ops, &err) != SL_OK)
+    if (sl_encode_find(SL_CODEC_AAC, NULL, &ops, &err) != SL_OK) {
         fail_msg("%s", err.msg);
+    }
     assert_string_equal(ops->name, "aac");
 }
 

@@ -27,8 +27,9 @@ struct clip {
 static bool listed(const int *list, int i)
 {
     for (; list && *list >= 0; list++) {
-        if (*list == i)
+        if (*list == i) {
             return true;
+        }
     }
     return false;
 }
@@ -46,8 +47,9 @@ static uint32_t hash(uint32_t x)
 static uint8_t sample(const struct clip *c, int i, int p, int x, int y)
 {
     uint32_t scene = 0;
-    for (const int *s = c->scenes; s && *s >= 0 && *s <= i; s++)
+    for (const int *s = c->scenes; s && *s >= 0 && *s <= i; s++) {
         scene++;
+    }
     uint32_t at = (uint32_t)(x + i) / (3 + scene) * 7u + (uint32_t)y / 4u * (31u + scene * 977u);
     double wave = sin((double)(x + 2 * i) / (9.0 + 11.0 * scene)) +
                   cos((double)y / (7.0 + 5.0 * scene) + (double)p);
@@ -59,8 +61,9 @@ static void draw(const struct clip *c, int i, uint8_t *out)
     for (int p = 0; p < 3; p++) {
         int w = p ? WIDTH / 2 : WIDTH, h = p ? HEIGHT / 2 : HEIGHT;
         for (int y = 0; y < h; y++) {
-            for (int x = 0; x < w; x++)
+            for (int x = 0; x < w; x++) {
                 *out++ = sample(c, i, p, x, y);
+            }
         }
     }
 }
@@ -81,14 +84,16 @@ static struct sl_frame *make(void *arg, int i)
             f->plane[p] += f->stride[p] * (h - 1);
             f->stride[p] = -f->stride[p];
         }
-        for (int y = 0; y < h; y++, from += w)
+        for (int y = 0; y < h; y++, from += w) {
             memcpy(f->plane[p] + f->stride[p] * y, from, (size_t)w);
+        }
     }
     free(picture);
     f->pts = c->pts ? c->pts[i] : i;
     f->duration = c->pts ? c->pts[i + 1] - c->pts[i] : 1;
-    if (listed(c->keys, i))
+    if (listed(c->keys, i)) {
         f->flags = SL_FRAME_KEY | SL_FRAME_CUT;
+    }
     return f;
 }
 
@@ -112,8 +117,9 @@ static struct sl_encoder *open_encoder(const struct sl_encode_params *p)
 {
     struct sl_error err = {0};
     struct sl_encoder *e;
-    if (sl_encode_open(&e, SL_CODEC_H264, "x264", p, &err) != SL_OK)
+    if (sl_encode_open(&e, SL_CODEC_H264, "x264", p, &err) != SL_OK) {
         fail_msg("%s: %s", err.where, err.msg);
+    }
     return e;
 }
 
@@ -135,8 +141,9 @@ static void check_packets(const struct judge_packets *packets, const struct clip
         assert_int_equal(p->duration, c->pts ? c->pts[i + 1] - c->pts[i] : 1);
         assert_true(p->dts == SL_NO_TIME);
         assert_int_equal((p->flags & SL_PACKET_CUT) != 0, listed(c->keys, i));
-        if (listed(c->keys, i))
+        if (listed(c->keys, i)) {
             assert_true(p->flags & SL_PACKET_KEY);
+        }
         size_t size;
         const uint8_t *data = judge_payload(p, &size);
         assert_int_equal((p->flags & SL_PACKET_KEY) != 0, sl_h264_is_idr(data, size, 0));
@@ -164,8 +171,9 @@ static void check_keys(const char *path, const struct judge_packets *packets)
     const char *at = frames;
     for (size_t i = 0; i < shown.count; i++, at++) {
         at += strcspn(at, "01"); /* side data leaves commas and empty lines */
-        if (*at == 0 || (*at == '1') != ((shown.packet[i]->flags & SL_PACKET_KEY) != 0))
+        if (*at == 0 || (*at == '1') != ((shown.packet[i]->flags & SL_PACKET_KEY) != 0)) {
             fail_msg("frame %zu: ffprobe says key \"%.1s\"", i, at);
+        }
     }
     assert_int_equal(at[strcspn(at, "01")], 0);
     free(frames);
@@ -192,8 +200,9 @@ static void check_pictures(const char *path, const struct clip *c, int count, do
         }
     }
     double psnr = 10 * log10(255.0 * 255.0 / (error / count / LUMA));
-    if (!(psnr >= min))
+    if (!(psnr >= min)) {
         fail_msg("PSNR %.2f dB, expected %.2f", psnr, min);
+    }
     free(was);
     free(is);
 }
@@ -212,8 +221,9 @@ static void cuts_where_it_is_told(void **state)
         judge_encode(e, make, &clip, 100, &packets);
         check_packets(&packets, &clip, 100);
         size_t key_count = 0;
-        for (size_t i = 0; i < packets.count; i++)
+        for (size_t i = 0; i < packets.count; i++) {
             key_count += (packets.packet[i]->flags & SL_PACKET_KEY) != 0;
+        }
         assert_int_equal(key_count, 5); /* one steady scene: no others */
 
         struct scratch dir;
@@ -289,8 +299,9 @@ static void scene_cuts_never_move_the_cuts(void **state)
         judge_run("ffprobe -v warning -show_entries frame=pict_type -of csv=p=0 %s", path);
     size_t intra = 0;
     const char *at = types;
-    for (; *at; at++)
+    for (; *at; at++) {
         intra += *at == 'I';
+    }
     assert_in_range(intra, 3, 6); /* the two cuts, and scene cuts as x264 sees them */
     free(types);
     scratch_remove(&dir);
@@ -351,8 +362,9 @@ static void describes_colour_and_shape(void **state)
         const char *path = scratch_name(&dir, "a.h264");
         judge_write(&packets, path);
         char *probe = judge_run("ffprobe -v warning -show_streams %s", path);
-        for (size_t i = 0; i < 6; i++)
+        for (size_t i = 0; i < 6; i++) {
             judge_has(probe, cases[k].says[i]);
+        }
         free(probe);
         scratch_remove(&dir);
         judge_drop(&packets);
@@ -393,8 +405,9 @@ static void announces_the_parameter_sets_it_sends(void **state)
             int type = nal.data[0] & 0x1f;
             assert_int_not_equal(type, SL_H264_AUD);
             sei += type == SL_H264_SEI;
-            if (type != SL_H264_SPS && type != SL_H264_PPS)
+            if (type != SL_H264_SPS && type != SL_H264_PPS) {
                 continue;
+            }
             const struct sl_nal *same = &config.sets[type == SL_H264_PPS];
             assert_int_equal(nal.size, same->size);
             assert_memory_equal(nal.data, same->data, nal.size);
@@ -419,8 +432,9 @@ static uint64_t fingerprint(const struct sl_encode_params *p, struct clip *clip,
         size_t size;
         const uint8_t *data = judge_payload(packets.packet[i], &size);
         *bytes += (int64_t)size;
-        for (size_t k = 0; k < size; k++)
+        for (size_t k = 0; k < size; k++) {
             h = (h ^ data[k]) * 0x100000001b3u;
+        }
     }
     judge_drop(&packets);
     sl_encode_destroy(&e);
@@ -436,8 +450,9 @@ static void gives_the_same_bytes_again(void **state)
     int64_t bytes, more;
     p.threads = 3;
     uint64_t first = fingerprint(&p, &clip, &bytes);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         assert_true(fingerprint(&p, &clip, &bytes) == first);
+    }
     /* x264's bitrate control looks at what other threads have done so far: one thread only. */
     p.rate = SL_RATE_BITRATE;
     p.bitrate = 400000;
@@ -465,8 +480,9 @@ static void refuses_bad_parameters(void **state)
     (void)state;
     struct sl_encode_params cases[13];
     const char *says[13];
-    for (size_t i = 0; i < 13; i++)
+    for (size_t i = 0; i < 13; i++) {
         cases[i] = defaults();
+    }
     size_t n = 0;
     cases[n].width = 191, says[n++] = "size 191x106, expected even sides of 2 to 16384";
     cases[n].height = 0, says[n++] = "size 190x0, expected even sides of 2 to 16384";
@@ -487,8 +503,9 @@ static void refuses_bad_parameters(void **state)
         struct sl_encoder *e;
         assert_int_equal(sl_encode_open(&e, SL_CODEC_H264, NULL, &cases[i], &err), SL_EINVAL);
         assert_null(e);
-        if (!strstr(err.msg, says[i]))
+        if (!strstr(err.msg, says[i])) {
             fail_msg("\"%s\" is not in \"%s\"", says[i], err.msg);
+        }
     }
     /* A code point that x264 does not know is not written as something else. */
     struct sl_encode_params p = defaults();
@@ -615,12 +632,14 @@ static enum sl_status short_run(void *arg)
             packets += status == SL_OK;
             sl_packet_unref(&packet);
         }
-        if (status == SL_EAGAIN)
+        if (status == SL_EAGAIN) {
             status = SL_OK;
+        }
     }
     sl_encode_destroy(&e);
-    if (status != SL_EOF)
+    if (status != SL_EOF) {
         return status;
+    }
     assert_int_equal(packets, 3);
     return SL_OK;
 }
@@ -630,11 +649,13 @@ static void survives_failing_allocations(void **state)
     (void)state;
     struct clip clip = {0};
     struct sl_frame *frames[3];
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         frames[i] = make(&clip, i);
+    }
     failing_alloc_run(short_run, frames);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         sl_frame_unref(&frames[i]);
+    }
 }
 
 int main(void)
