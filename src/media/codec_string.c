@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "media/codec_string.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -16,19 +15,16 @@ struct text {
     size_t size;
 };
 
-SL_PRINTF(2, 3) static void add(struct text *t, const char *fmt, ...)
+static void advance(struct text *t, int added)
 {
-    va_list args;
-    va_start(args, fmt);
-    const int n = vsnprintf(t->out + t->size, SL_CODEC_STRING_MAX - t->size, fmt, args);
-    va_end(args);
-    if (n > 0) {
-        t->size += (size_t)n;
-        if (t->size >= SL_CODEC_STRING_MAX) { /* no string comes near it */
-            t->size = SL_CODEC_STRING_MAX - 1;
-        }
+    const size_t left = SL_CODEC_STRING_MAX - 1 - t->size;
+    if (added > 0) { /* no string comes near the end, whatever the config says */
+        t->size += (size_t)added < left ? (size_t)added : left;
     }
 }
+
+#define ADD(t, ...)                                                                                \
+    advance((t), snprintf((t)->out + (t)->size, SL_CODEC_STRING_MAX - (t)->size, __VA_ARGS__))
 
 static enum sl_status lacks(const struct sl_track *t, const char *what, struct sl_error *err)
 {
@@ -46,7 +42,7 @@ static enum sl_status h264_string(const struct sl_track *t, struct text *s, stru
     }
     enum sl_status status = sl_avcc_parse(t->config, t->config_size, &config, err);
     if (status == SL_OK) {
-        add(s, "avc1.%02x%02x%02x", config.profile, config.compatibility, config.level);
+        ADD(s, "avc1.%02x%02x%02x", config.profile, config.compatibility, config.level);
     }
     return status;
 }
@@ -85,10 +81,10 @@ static enum sl_status hevc_string(const struct sl_track *t, struct text *s, stru
     if (r.overrun || t->config[0] > 1) {
         return sl_fail(err, SL_EDATA, "hvcC", "damaged or cut short (%zu bytes)", t->config_size);
     }
-    add(s, "hvc1.%s%u.%x.%c%u", spaces[first >> 6], first & 0x1f,
+    ADD(s, "hvc1.%s%u.%x.%c%u", spaces[first >> 6], first & 0x1f,
         (unsigned)reverse_bits(compatibility), first & 0x20 ? 'H' : 'L', level);
     for (size_t i = 0; i < used; i++) {
-        add(s, ".%X", constraints[i]);
+        ADD(s, ".%X", constraints[i]);
     }
     return SL_OK;
 }
@@ -99,7 +95,7 @@ static enum sl_status aac_string(const struct sl_track *t, struct text *s, struc
     struct sl_aac_config config;
 
     if (t->config_size == 0 && t->profile >= 0) {
-        add(s, "mp4a.40.%d", t->profile); /* the audio object type, as ADTS states it */
+        ADD(s, "mp4a.40.%d", t->profile); /* the audio object type, as ADTS states it */
         return SL_OK;
     }
     if (t->config_size == 0) {
@@ -109,7 +105,7 @@ static enum sl_status aac_string(const struct sl_track *t, struct text *s, struc
     if (status == SL_EDATA) {
         return sl_aac_parse_config(t->config, t->config_size, &config, err);
     }
-    add(s, "mp4a.40.%u", config.declared_type);
+    ADD(s, "mp4a.40.%u", config.declared_type);
     return SL_OK;
 }
 
@@ -127,7 +123,7 @@ static enum sl_status av1_string(const struct sl_track *t, struct text *s, struc
     }
     const bool high = flags & 0x40;   /* high_bitdepth */
     const bool twelve = flags & 0x20; /* twelve_bit */
-    add(s, "av01.%u.%02u%c.%02u", profile_level >> 5, profile_level & 0x1f,
+    ADD(s, "av01.%u.%02u%c.%02u", profile_level >> 5, profile_level & 0x1f,
         flags & 0x80 ? 'H' : 'M', high ? (twelve ? 12u : 10u) : 8u);
     return SL_OK;
 }
@@ -221,7 +217,7 @@ static enum sl_status vp_string(const struct sl_track *t, struct text *s, struct
     if (!read_vpcc(t, &vp) && !vp_from_fields(t, &vp)) {
         return lacks(t, "profile, bit depth or size are not known", err);
     }
-    add(s, "%s.%02u.%02u.%02u", t->codec == SL_CODEC_VP8 ? "vp08" : "vp09", vp.profile, vp.level,
+    ADD(s, "%s.%02u.%02u.%02u", t->codec == SL_CODEC_VP8 ? "vp08" : "vp09", vp.profile, vp.level,
         vp.depth);
     /* The rest goes with all or nothing, and nothing stands for 4:2:0 BT.709 in limited range. */
     const struct sl_colour *c = &vp.colour;
@@ -229,7 +225,7 @@ static enum sl_status vp_string(const struct sl_track *t, struct text *s, struct
                        (c->primaries == 1 || c->primaries == 2) &&
                        (c->transfer == 1 || c->transfer == 2) && (c->matrix == 1 || c->matrix == 2);
     if (!usual) {
-        add(s, ".%02u.%02u.%02u.%02u.%02u", vp.chroma, c->primaries, c->transfer, c->matrix,
+        ADD(s, ".%02u.%02u.%02u.%02u.%02u", vp.chroma, c->primaries, c->transfer, c->matrix,
             c->range == SL_RANGE_FULL ? 1u : 0u);
     }
     return SL_OK;
@@ -298,7 +294,7 @@ enum sl_status sl_codec_string(const struct sl_track *track, char out[SL_CODEC_S
             continue;
         }
         if (codecs[i].text) {
-            add(&text, "%s", codecs[i].text);
+            ADD(&text, "%s", codecs[i].text);
             return SL_OK;
         }
         enum sl_status status = codecs[i].make(track, &text, err);

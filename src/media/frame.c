@@ -80,7 +80,7 @@ enum sl_status sl_frame_create_video(struct sl_frame **out, enum sl_pixel_format
                                      struct sl_error *err)
 {
     struct sl_frame *f = NULL;
-    struct layout layout;
+    struct layout layout = {0};
     enum sl_status status = SL_OK;
 
     *out = NULL;

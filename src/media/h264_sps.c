@@ -43,12 +43,10 @@ static void read_scaling(struct sl_ps_reader *p, struct sl_h264_sps *s)
         if (s->scaling_list_present[i]) {
             read_list(p, list, size, &use_default);
             s->scaling_default[i] = use_default;
-        } else if (i % 3 == 0 && i < 6) {
+        } else if (i == 0 || i == 3 || i == 6 || i == 7) {
             use_default = true; /* table 7-2, fall-back rule set A: the first of each kind … */
-        } else if (i == 6 || i == 7) {
-            use_default = true;
-        } else { /* … and for the others the one before of the same kind */
-            memcpy(list, i < 6 ? list - 16 : list - 2 * 64, size);
+        } else {                /* … and for the others the one before of the same kind */
+            memcpy(list, i < 6 ? s->scaling4[i - 1] : s->scaling8[i - 8], size);
         }
         if (use_default) {
             memcpy(list, sl_h264_default_list(i), size);

@@ -74,7 +74,7 @@ enum sl_status sl_hevc_rewrite_colour(const struct sl_nal *nal, const struct sl_
     }
     const size_t after = sps.vui_present ? sps.vui_signal_end : sps.vui_bit + 1;
     const size_t stop = find_stop_bit(old.data, old.size);
-    if (stop < after) {
+    if (stop < sps.end_bit) {
         status = sl_fail(err, SL_EDATA, NULL, "HEVC SPS without rbsp_trailing_bits");
         goto out;
     }

@@ -47,6 +47,7 @@ struct sl_hevc_sps {
     size_t vui_bit;        /* position of vui_parameters_present_flag, bits after the NAL header */
     size_t vui_signal_bit; /* position of video_signal_type_present_flag, 0 where there is no VUI */
     size_t vui_signal_end; /* first bit after the video signal fields */
+    size_t end_bit;        /* first bit after what was read: extensions or the stop bit */
 };
 
 SL_NODISCARD enum sl_status sl_hevc_parse_sps(const struct sl_nal *nal, struct sl_hevc_sps *out,

@@ -97,7 +97,7 @@ static void add_delta(struct sl_ps_reader *p, struct rps *set, int32_t delta)
 static void predict_rps(struct sl_ps_reader *p, const struct rps *ref, struct rps *set)
 {
     const unsigned count = ref->negative + ref->positive;
-    bool use[RPS_DELTA_MAX + 1];
+    bool use[RPS_DELTA_MAX + 1] = {false};
 
     const bool minus = sl_ps_flag(p);
     const int32_t size = 1 + (int32_t)sl_ps_ue(p, "abs_delta_rps_minus1", 0x7fff);
@@ -209,7 +209,8 @@ static void read_coding_tools(struct sl_ps_reader *p)
     (void)sl_ps_ue(p, "log2_diff_max_min_luma_transform_block_size", 3);
     (void)sl_ps_ue(p, "max_transform_hierarchy_depth_inter", 4);
     (void)sl_ps_ue(p, "max_transform_hierarchy_depth_intra", 4);
-    if (sl_ps_flag(p) && sl_ps_flag(p)) { /* scaling_list_enabled, sps_scaling_list_data_present */
+    const bool scaling = sl_ps_flag(p); /* scaling_list_enabled_flag */
+    if (scaling && sl_ps_flag(p)) {     /* sps_scaling_list_data_present_flag */
         read_scaling_lists(p);
     }
     skip(p, 2);          /* amp_enabled_flag, sample_adaptive_offset_enabled_flag */
@@ -257,7 +258,7 @@ static void read_sps(struct sl_ps_reader *p, struct sl_hevc_sps *s)
     if (s->vui_present) {
         sl_hevc_read_vui(p, s);
     }
-    /* Extensions follow; nothing here depends on them. */
+    s->end_bit = p->bits.pos; /* extensions follow; nothing here depends on them */
 }
 
 enum sl_status sl_hevc_parse_sps(const struct sl_nal *nal, struct sl_hevc_sps *out,

@@ -25,8 +25,22 @@ static size_t find_start_code(const uint8_t *data, size_t size, size_t pos)
 
 size_t sl_nal_find_annexb(const uint8_t *data, size_t size, size_t pos)
 {
-    const size_t code = find_start_code(data, size, pos);
-    return code < size ? code + 3 : size;
+    size_t start = find_start_code(data, size, pos);
+    while (start < size) {
+        start += 3;
+        size_t i = start;
+        while (i < size && data[i] == 0) {
+            i++;
+        }
+        if (i == size) {
+            return size; /* nothing but trailing zeros */
+        }
+        if (data[i] != 1 || i < start + 2) {
+            return start;
+        }
+        start = i - 2; /* a unit of no bytes: here is the next start code */
+    }
+    return size;
 }
 
 bool sl_nal_next_annexb(struct sl_nal_walker *w, struct sl_nal *nal)

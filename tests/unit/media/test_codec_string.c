@@ -2,12 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "failing_alloc.h"
 #include "media/codec_string.h"
 #include "media/pixel.h"
 #include "media/track.h"
 #include "random.h"
 #include "unit.h"
+#include "vectors.h"
 
 static const struct vector {
     const char *expected; /* NULL: there is none */
@@ -167,6 +169,78 @@ static void test_vp_fields(void **state)
     }
 }
 
+static void put_unit(struct sl_writer *w, const uint8_t *data, size_t size)
+{
+    sl_write_be32(w, 1);
+    sl_write_bytes(w, data, size);
+}
+
+/* Transport streams have no records: parameter sets as Annex B, and the type that ADTS states. */
+static enum sl_status transport_stream(void *arg)
+{
+    const struct h264_vector *h264 = &h264_vectors[2];
+    const struct hevc_vector *hevc = &hevc_vectors[0];
+    struct sl_writer w;
+    struct sl_track t;
+    char avc[SL_CODEC_STRING_MAX];
+    char hvc[SL_CODEC_STRING_MAX];
+    char aac[SL_CODEC_STRING_MAX];
+    enum sl_status status;
+    (void)arg;
+
+    sl_writer_init(&w, 4096);
+    put_unit(&w, h264->sps, h264->sps_size);
+    put_unit(&w, h264->pps, h264->pps_size);
+    const size_t first = w.size;
+    put_unit(&w, hevc->vps, hevc->vps_size);
+    put_unit(&w, hevc->sps, hevc->sps_size);
+    put_unit(&w, hevc->pps, hevc->pps_size);
+    status = sl_writer_finish(&w, NULL);
+    if (status != SL_OK) {
+        goto out;
+    }
+    sl_track_init(&t);
+    t.codec = SL_CODEC_H264;
+    t.config = w.data; /* read only */
+    t.config_size = first;
+    status = sl_codec_string(&t, avc, NULL);
+    if (status == SL_OK) {
+        t.codec = SL_CODEC_HEVC;
+        t.config += first;
+        t.config_size = w.size - first;
+        status = sl_codec_string(&t, hvc, NULL);
+    } else {
+        assert_string_equal(avc, "");
+    }
+    if (status == SL_OK) {
+        t.codec = SL_CODEC_AAC;
+        t.config = NULL;
+        t.config_size = 0;
+        t.profile = 2;
+        status = sl_codec_string(&t, aac, NULL);
+    }
+    if (status == SL_OK) {
+        assert_string_equal(avc, "avc1.640028");
+        assert_string_equal(hvc, "hvc1.1.6.L120.90");
+        assert_string_equal(aac, "mp4a.40.2");
+    }
+out:
+    sl_writer_clear(&w);
+    return status;
+}
+
+static void test_transport_stream(void **state)
+{
+    (void)state;
+    assert_int_equal(transport_stream(NULL), SL_OK);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    failing_alloc_run(transport_stream, NULL);
+}
+
 static void test_garbage(void **state)
 {
     uint64_t random = 8;
@@ -191,10 +265,9 @@ static void test_garbage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_vp_fields),
-        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_vectors),   cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_vp_fields), cmocka_unit_test(test_transport_stream),
+        cmocka_unit_test(test_memory),    cmocka_unit_test(test_garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

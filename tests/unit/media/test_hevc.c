@@ -186,6 +186,25 @@ static void test_rewrite_vectors(void **state)
     }
 }
 
+/* The fields can be read out of the zeros that follow a lost stop bit, but not moved. */
+static void test_rewrite_refused(void **state)
+{
+    const struct sl_colour colour = {1, 1, 1, SL_RANGE_LIMITED, 0};
+    uint8_t bytes[80];
+    struct sl_writer out;
+    struct sl_hevc_sps s;
+    (void)state;
+
+    memcpy(bytes, hevc_vectors[7].sps, sizeof bytes);
+    assert_int_equal(bytes[hevc_vectors[7].sps_size - 1], 0x08);
+    bytes[hevc_vectors[7].sps_size - 1] = 0;
+    const struct sl_nal nal = {bytes, hevc_vectors[7].sps_size};
+    sl_writer_init(&out, BIG);
+    assert_int_equal(sl_hevc_parse_sps(&nal, &s, NULL), SL_OK);
+    assert_int_equal(sl_hevc_rewrite_colour(&nal, &colour, &out, NULL), SL_EDATA);
+    assert_int_equal(out.size, 0);
+}
+
 static void test_bit_flips(void **state)
 {
     const struct sl_colour colour = {1, 1, 1, SL_RANGE_LIMITED, 0};
@@ -507,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_built),
         cmocka_unit_test(test_rewrite),
         cmocka_unit_test(test_rewrite_vectors),
+        cmocka_unit_test(test_rewrite_refused),
         cmocka_unit_test(test_bit_flips),
         cmocka_unit_test(test_out_of_range),
         cmocka_unit_test(test_hvcc),

@@ -62,6 +62,10 @@ static void test_find(void **state)
     assert_int_equal(sl_nal_find_annexb(data, sizeof data, 8), sizeof data);
     assert_int_equal(sl_nal_find_annexb(data, sizeof data, sizeof data), sizeof data);
     assert_int_equal(sl_nal_find_annexb(NULL, 0, 0), 0);
+    /* A unit of no bytes is none, and 00 01 begins one (HEVC TRAIL_N). */
+    static const uint8_t empty[] = {0, 0, 1, 0, 0, 0, 1, 0, 1, 0xd0, 0, 0, 1, 0, 0};
+    assert_int_equal(sl_nal_find_annexb(empty, sizeof empty, 0), 7);
+    assert_int_equal(sl_nal_find_annexb(empty, sizeof empty, 7), sizeof empty);
 }
 
 static void test_length(void **state)
