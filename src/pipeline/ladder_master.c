@@ -63,8 +63,11 @@ static void describe(const struct sl_ladder *l, size_t i, const struct sl_playli
     }
     v->width = (int32_t)r->plan.width;
     v->height = (int32_t)r->plan.height;
-    if (sl_rational_valid(aspect)) {
+    /* As players show it: the longer side of a pixel is stretched, nothing is shrunk. */
+    if (sl_rational_valid(aspect) && aspect.num > aspect.den) {
         v->width = (int32_t)sl_muldiv(v->width, aspect.num, aspect.den, SL_ROUND_NEAREST);
+    } else if (sl_rational_valid(aspect)) {
+        v->height = (int32_t)sl_muldiv(v->height, aspect.den, aspect.num, SL_ROUND_NEAREST);
     }
     v->frame_rate = l->frame_rate;
 }

@@ -73,10 +73,13 @@ def judge_master(m, lists, tmp, sound):
         assert abs(int(attrs["AVERAGE-BANDWIDTH"]) - total) <= 2 + total / 1000, (name, attrs)
         want = 2 if sound else 1
         assert len(attrs["CODECS"].split(",")) == want, attrs
-        info = probe(tmp / f"{name}.whole", "-show_entries", "stream=codec_type,width,height,profile,level",
+        info = probe(tmp / f"{name}.whole", "-show_entries", "stream=codec_type,width,height,profile,level,sample_aspect_ratio",
                      warn=False)["streams"]
         v = next(s for s in info if s["codec_type"] == "video")
-        assert int(attrs["RESOLUTION"].split("x")[1]) == v["height"]
+        w, h = F(v["width"]), F(v["height"])
+        aspect = F(v.get("sample_aspect_ratio", "1:1").replace(":", "/").replace("0/1", "1/1"))
+        shown = (w * aspect, h) if aspect > 1 else (w, h / aspect)
+        assert attrs["RESOLUTION"] == "%dx%d" % tuple(int(x + F(1, 2)) for x in shown), (attrs, v)
         avc = attrs["CODECS"].split(",")[0]
         assert avc.startswith("avc1.") and int(avc[9:11], 16) == v["level"], (avc, v)
         if sound and muxed:
