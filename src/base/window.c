@@ -16,6 +16,9 @@
 /* Reads up to this size go through what is held, larger ones straight to the caller's memory. */
 #define SMALL ((size_t)16 << 10)
 
+/* After a jump, a larger block of memory is given back. */
+#define KEPT_MAX ((size_t)4 << 20)
+
 struct sl_window {
     struct sl_window_source source;
     char *name;
@@ -188,14 +191,16 @@ static enum sl_status fetch(struct sl_window *w, size_t size, struct sl_error *e
 /* What a window is asked for, against what it can still give. */
 static enum sl_status check_request(struct sl_window *w, int64_t offset, struct sl_error *err)
 {
+    int64_t first = w->released > w->base ? w->released : w->base;
+
     if (offset < 0) {
         return sl_fail(err, SL_EINVAL, w->name, "a negative offset was asked for");
     }
-    if (offset < w->base && !w->source.seekable) {
+    if (offset < first && !w->source.seekable) {
         return sl_fail_at(err, SL_EIO, w->name, offset,
                           "cannot go back here: the input is not seekable and only bytes from "
                           "%" PRId64 " on are held",
-                          w->base);
+                          first);
     }
     w->asked = offset;
     return SL_OK;
@@ -209,6 +214,11 @@ static void jump(struct sl_window *w, int64_t offset)
             w->step *= 4;
         }
         return;
+    }
+    if (w->capacity > KEPT_MAX) { /* something large was looked at; it need not stay for ever */
+        sl_free(w->data);
+        w->data = NULL;
+        w->capacity = 0;
     }
     w->start = 0;
     w->held = 0;
