@@ -234,22 +234,24 @@ static void set_sound(struct sl_track *t, const AVStream *stream)
     }
 }
 
-/* What libavformat found in band (start codes) is not a configuration record. It is only read. */
-static void describe_annexb(struct sl_track *t, const AVCodecParameters *par)
+/* Parameter sets that libavformat found in band stay as they are (Annex B); what they say is read
+ * by way of a configuration record, which is thrown away. */
+static void describe_annexb(struct sl_track *t)
 {
+    uint8_t *in_band = t->config;
+    size_t size = t->config_size;
     struct sl_writer record;
+    enum sl_status status = SL_OK;
+
     sl_writer_init(&record, ANNEXB_CONFIG_MAX);
-    size_t size = (size_t)par->extradata_size;
-    enum sl_status status = t->codec == SL_CODEC_H264
-                                ? sl_avcc_from_annexb(par->extradata, size, &record, NULL)
-                                : sl_hvcc_from_annexb(par->extradata, size, &record, NULL);
+    status = t->codec == SL_CODEC_H264 ? sl_avcc_from_annexb(in_band, size, &record, NULL)
+                                       : sl_hvcc_from_annexb(in_band, size, &record, NULL);
     if (status == SL_OK && sl_writer_finish(&record, NULL) == SL_OK) {
         t->config = record.data;
         t->config_size = record.size;
-        /* A parameter set that cannot be read leaves the track as libavformat described it. */
         (void)!(t->codec == SL_CODEC_H264 ? sl_h264_describe(t, NULL) : sl_hevc_describe(t, NULL));
-        t->config = NULL;
-        t->config_size = 0;
+        t->config = in_band;
+        t->config_size = size;
     }
     sl_writer_clear(&record);
 }
@@ -264,22 +266,22 @@ static enum sl_status set_config(struct sl_track *t, const AVStream *stream, str
     if (!par->extradata || par->extradata_size <= 0) {
         return SL_OK;
     }
-    /* avcC and hvcC begin with their version, 1; Annex B with a zero. */
+    status = sl_track_set_config(t, par->extradata, (size_t)par->extradata_size, err);
+    if (status != SL_OK) {
+        return status;
+    }
+    /* avcC and hvcC begin with their version, 1; Annex B with a zero. A parameter set that cannot
+     * be read leaves the track as libavformat described it. */
     if (parameter_sets && par->extradata[0] != 1) {
-        describe_annexb(t, par);
-        status = sl_track_set_config(t, par->extradata, (size_t)par->extradata_size, err);
-    } else {
-        status = sl_track_set_config(t, par->extradata, (size_t)par->extradata_size, err);
-        if (status == SL_OK && parameter_sets) {
-            (void)!(t->codec == SL_CODEC_H264 ? sl_h264_describe(t, NULL)
-                                              : sl_hevc_describe(t, NULL));
-        }
+        describe_annexb(t);
+    } else if (parameter_sets) {
+        (void)!(t->codec == SL_CODEC_H264 ? sl_h264_describe(t, NULL) : sl_hevc_describe(t, NULL));
     }
     /* The container's word on how it is to be shown stands above the codec's. */
     if (container_aspect.num > 0) {
         t->sample_aspect = container_aspect;
     }
-    return status;
+    return SL_OK;
 }
 
 enum sl_status sl_libav_track(struct sl_track *t, AVFormatContext *format, AVStream *stream,
