@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "serve/access.h"
+#include "unit.h"
+
+static void check(const char *bytes, const struct sockaddr_storage *peer, bool whole,
+                  const char *expected)
+{
+    struct sl_request r;
+    struct sl_access a = {.request = &r,
+                          .peer = peer,
+                          .status = 206,
+                          .sent = 42,
+                          .whole = whole,
+                          .micros = 12345678,
+                          .now = 784111777};
+    struct sl_writer out;
+    size_t used;
+
+    sl_request_init(&r);
+    (void)!sl_request_feed(&r, bytes, strlen(bytes), &used);
+    sl_writer_init(&out, 8192);
+    sl_access_line(&a, &out);
+    sl_write_u8(&out, 0);
+    assert_int_equal(out.status, SL_OK);
+    assert_string_equal(out.data, expected);
+    sl_writer_clear(&out);
+    sl_request_clear(&r);
+}
+
+static void test_lines(void **state)
+{
+    struct sockaddr_storage four = {0}, six = {0}, none = {0};
+
+    (void)state;
+    *(struct sockaddr_in *)(void *)&four = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons(4711), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    *(struct sockaddr_in6 *)(void *)&six = (struct sockaddr_in6){
+        .sin6_family = AF_INET6, .sin6_port = htons(1), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    check("GET /a?b HTTP/1.1\r\nHost: h\r\nUser-Agent: x y\r\n\r\n", &four, true,
+          "1994-11-06T08:49:37Z 127.0.0.1:4711 \"GET /a?b HTTP/1.1\" 206 42 12.345678 \"x y\"");
+    check("HEAD /\\ HTTP/1.0\r\nUser-Agent: \"\\\t\xff\r\n\r\n", &six, false,
+          "1994-11-06T08:49:37Z [::1]:1 \"HEAD /\\x5c HTTP/1.0\" 206 42 12.345678 "
+          "\"\\x22\\x5c\\x09\\xff\" aborted");
+    check("", &none, true, "1994-11-06T08:49:37Z - \"-\" 206 42 12.345678 \"\"");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lines)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
