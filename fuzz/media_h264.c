@@ -47,6 +47,12 @@ static void sps(const uint8_t *data, size_t size)
     sl_writer_clear(&w);
 }
 
+/* An answer that bad input may get. */
+static void answered(enum sl_status status)
+{
+    require(status == SL_OK || status == SL_EDATA || status == SL_EUNSUPPORTED);
+}
+
 static void config(const uint8_t *data, size_t size)
 {
     struct sl_nal_config c;
@@ -66,8 +72,8 @@ static void config(const uint8_t *data, size_t size)
     t.codec = SL_CODEC_H264;
     t.config = (uint8_t *)(uintptr_t)data; /* read only; taken away again below */
     t.config_size = size;
-    (void)sl_h264_describe(&t, NULL);
-    (void)sl_codec_string(&t, text, NULL);
+    answered(sl_h264_describe(&t, NULL));
+    answered(sl_codec_string(&t, text, NULL));
     t.config = NULL;
 
     sl_writer_init(&w, MAX_BYTES);
