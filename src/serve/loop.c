@@ -27,12 +27,18 @@ static void report(const struct sl_loop *loop, enum sl_status status, const stru
         sl_log_write(loop->server->log, SL_LOG_ERROR, "serve", "connection dropped: %s", err->msg);
 }
 
+/* loopexit, not loopbreak: bufferevents close their sockets in callbacks that are still queued. */
+static void end_if_done(struct sl_loop *loop)
+{
+    if (loop->stopping && atomic_load(&loop->load) == 0)
+        (void)event_base_loopexit(loop->base, NULL);
+}
+
 void sl_loop_forget(struct sl_loop *loop)
 {
     atomic_fetch_sub(&loop->load, 1);
     atomic_fetch_sub(&loop->server->connections, 1);
-    if (loop->stopping && atomic_load(&loop->load) == 0)
-        (void)event_base_loopbreak(loop->base);
+    end_if_done(loop);
 }
 
 static void take(struct sl_loop *loop, const struct handed *h)
@@ -152,8 +158,7 @@ static void on_stop(evutil_socket_t fd, short what, void *opaque)
         next = c->next;
         sl_conn_stop(c);
     }
-    if (atomic_load(&loop->load) == 0)
-        (void)event_base_loopbreak(loop->base);
+    end_if_done(loop);
 }
 
 static enum sl_status create_events(struct sl_loop *loop, bool accepts, struct sl_error *err)
