@@ -82,9 +82,9 @@ static void make_coef(struct sl_rgb_coef *c, double kr, double kb, bool in_full,
 static void make_masks(struct sl_rgb *rgb)
 {
     memset(rgb->masks, 0x80, sizeof rgb->masks);
-    for (int at = 0; at < 2; at++) {
-        for (int i = 0; i < 4; i++) {
-            int pixel = i * rgb->bytes + at * 4;
+    for (size_t at = 0; at < 2; at++) {
+        for (size_t i = 0; i < 4; i++) {
+            size_t pixel = i * rgb->bytes + at * 4;
             if (pixel + rgb->bytes > 16) {
                 continue; /* four-byte pixels fill the register: only "at 0" is used */
             }

@@ -30,7 +30,7 @@ struct consts256 {
 
 /* Eight pixels. The upper lane of three-byte pixels is loaded from eight bytes on, so that nothing
  * past the eighth pixel is read; its mask starts at byte 4. */
-AVX2 INLINE struct words256 load256(const uint8_t *p, int bytes, const struct consts256 *k)
+AVX2 INLINE struct words256 load256(const uint8_t *p, ptrdiff_t bytes, const struct consts256 *k)
 {
     __m256i x;
     if (bytes == 4) {
@@ -65,7 +65,7 @@ AVX2 INLINE void store_luma256(uint8_t *out, const __m256i y[4])
 AVX2 INLINE void pair_sums256(const struct words256 w[4], const struct consts256 *k, __m256i u[2],
                               __m256i v[2])
 {
-    for (int i = 0; i < 2; i++) {
+    for (ptrdiff_t i = 0; i < 2; i++) {
         const struct words256 *a = &w[2 * i], *b = &w[2 * i + 1];
         u[i] = _mm256_hadd_epi32(weigh256(*a, k->u_rg, k->u_b), weigh256(*b, k->u_rg, k->u_b));
         v[i] = _mm256_hadd_epi32(weigh256(*a, k->v_rg, k->v_b), weigh256(*b, k->v_rg, k->v_b));
@@ -73,7 +73,7 @@ AVX2 INLINE void pair_sums256(const struct words256 w[4], const struct consts256
 }
 
 AVX2 INLINE void block256(const struct sl_rgb *rgb, const struct sl_rgb_rows *r, int32_t x,
-                          int bytes, int siting, const struct consts256 *k)
+                          ptrdiff_t bytes, ptrdiff_t siting, const struct consts256 *k)
 {
     const uint8_t *top = r->src[0] + (ptrdiff_t)x * bytes;
     const uint8_t *low = r->src[1] + (ptrdiff_t)x * bytes;
@@ -81,7 +81,7 @@ AVX2 INLINE void block256(const struct sl_rgb *rgb, const struct sl_rgb_rows *r,
     __m256i y0[4], y1[4], u[2], v[2];
     __m256i y_add = _mm256_set1_epi32(rgb->coef.y_add);
 
-    for (int i = 0; i < 4; i++) {
+    for (ptrdiff_t i = 0; i < 4; i++) {
         struct words256 a = load256(top + 8 * i * bytes, bytes, k);
         struct words256 b = load256(low + 8 * i * bytes, bytes, k);
         y0[i] = _mm256_srai_epi32(_mm256_add_epi32(weigh256(a, k->y_rg, k->y_b), y_add), 15);
@@ -97,18 +97,18 @@ AVX2 INLINE void block256(const struct sl_rgb *rgb, const struct sl_rgb_rows *r,
         /* [1 2 1] is the pairs here plus the pairs one column aside. */
         __m256i u_aside[2], v_aside[2];
         shift = 18;
-        for (int i = 0; i < 4; i++) {
+        for (ptrdiff_t i = 0; i < 4; i++) {
             sums[i] = sum256(load256(top + (8 * i + siting) * bytes, bytes, k),
                              load256(low + (8 * i + siting) * bytes, bytes, k));
         }
         pair_sums256(sums, k, u_aside, v_aside);
-        for (int i = 0; i < 2; i++) {
+        for (ptrdiff_t i = 0; i < 2; i++) {
             u[i] = _mm256_add_epi32(u[i], u_aside[i]);
             v[i] = _mm256_add_epi32(v[i], v_aside[i]);
         }
     }
     __m256i add = _mm256_set1_epi32((128 << shift) + (1 << (shift - 1)));
-    for (int i = 0; i < 2; i++) {
+    for (ptrdiff_t i = 0; i < 2; i++) {
         u[i] = _mm256_srai_epi32(_mm256_add_epi32(u[i], add), shift);
         v[i] = _mm256_srai_epi32(_mm256_add_epi32(v[i], add), shift);
     }
@@ -120,7 +120,7 @@ AVX2 INLINE void block256(const struct sl_rgb *rgb, const struct sl_rgb_rows *r,
     _mm_storeu_si128((__m128i *)(void *)(r->v + x / 2), _mm_unpackhi_epi16(lo, hi));
 }
 
-AVX2 INLINE __m256i mask256(const uint8_t masks[2][16], int bytes)
+AVX2 INLINE __m256i mask256(const uint8_t masks[2][16], ptrdiff_t bytes)
 {
     __m128i lo = _mm_loadu_si128((const __m128i *)(const void *)masks[0]);
     __m128i hi = _mm_loadu_si128((const __m128i *)(const void *)masks[1]);
@@ -128,7 +128,7 @@ AVX2 INLINE __m256i mask256(const uint8_t masks[2][16], int bytes)
 }
 
 AVX2 INLINE int32_t row256(const struct sl_rgb *rgb, const struct sl_rgb_rows *r, int32_t x,
-                           int bytes, int siting)
+                           ptrdiff_t bytes, ptrdiff_t siting)
 {
     const struct sl_rgb_coef *c = &rgb->coef;
     struct consts256 k = {
@@ -177,11 +177,11 @@ struct consts128 {
 
 /* Four pixels; the last four of a block of three-byte pixels are loaded from four bytes before
  * them, so that nothing past the block is read. */
-SSSE3 INLINE struct words128 load128(const uint8_t *p, int bytes, int back,
+SSSE3 INLINE struct words128 load128(const uint8_t *p, ptrdiff_t bytes, int back,
                                      const struct consts128 *k)
 {
     int at = bytes == 3 ? back : 0;
-    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p - 4 * at));
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p - (ptrdiff_t)4 * at));
     return (struct words128){_mm_shuffle_epi8(x, k->mask_rg[at]),
                              _mm_shuffle_epi8(x, k->mask_b[at])};
 }
@@ -205,7 +205,7 @@ SSSE3 INLINE void store_luma128(uint8_t *out, const __m128i y[4])
 SSSE3 INLINE void pair_sums128(const struct words128 w[4], const struct consts128 *k, __m128i u[2],
                                __m128i v[2])
 {
-    for (int i = 0; i < 2; i++) {
+    for (ptrdiff_t i = 0; i < 2; i++) {
         const struct words128 *a = &w[2 * i], *b = &w[2 * i + 1];
         u[i] = _mm_hadd_epi32(weigh128(*a, k->u_rg, k->u_b), weigh128(*b, k->u_rg, k->u_b));
         v[i] = _mm_hadd_epi32(weigh128(*a, k->v_rg, k->v_b), weigh128(*b, k->v_rg, k->v_b));
@@ -213,7 +213,7 @@ SSSE3 INLINE void pair_sums128(const struct words128 w[4], const struct consts12
 }
 
 SSSE3 INLINE void block128(const struct sl_rgb *rgb, const struct sl_rgb_rows *r, int32_t x,
-                           int bytes, int siting, const struct consts128 *k)
+                           ptrdiff_t bytes, ptrdiff_t siting, const struct consts128 *k)
 {
     const uint8_t *top = r->src[0] + (ptrdiff_t)x * bytes;
     const uint8_t *low = r->src[1] + (ptrdiff_t)x * bytes;
@@ -221,7 +221,7 @@ SSSE3 INLINE void block128(const struct sl_rgb *rgb, const struct sl_rgb_rows *r
     __m128i y0[4], y1[4], u[2], v[2];
     __m128i y_add = _mm_set1_epi32(rgb->coef.y_add);
 
-    for (int i = 0; i < 4; i++) {
+    for (ptrdiff_t i = 0; i < 4; i++) {
         struct words128 a = load128(top + 4 * i * bytes, bytes, i == 3, k);
         struct words128 b = load128(low + 4 * i * bytes, bytes, i == 3, k);
         y0[i] = _mm_srai_epi32(_mm_add_epi32(weigh128(a, k->y_rg, k->y_b), y_add), 15);
@@ -236,18 +236,18 @@ SSSE3 INLINE void block128(const struct sl_rgb *rgb, const struct sl_rgb_rows *r
     if (siting != SL_RGB_CENTRE) {
         __m128i u_aside[2], v_aside[2];
         shift = 18;
-        for (int i = 0; i < 4; i++) {
+        for (ptrdiff_t i = 0; i < 4; i++) {
             sums[i] = sum128(load128(top + (4 * i + siting) * bytes, bytes, i == 3, k),
                              load128(low + (4 * i + siting) * bytes, bytes, i == 3, k));
         }
         pair_sums128(sums, k, u_aside, v_aside);
-        for (int i = 0; i < 2; i++) {
+        for (ptrdiff_t i = 0; i < 2; i++) {
             u[i] = _mm_add_epi32(u[i], u_aside[i]);
             v[i] = _mm_add_epi32(v[i], v_aside[i]);
         }
     }
     __m128i add = _mm_set1_epi32((128 << shift) + (1 << (shift - 1)));
-    for (int i = 0; i < 2; i++) {
+    for (ptrdiff_t i = 0; i < 2; i++) {
         u[i] = _mm_srai_epi32(_mm_add_epi32(u[i], add), shift);
         v[i] = _mm_srai_epi32(_mm_add_epi32(v[i], add), shift);
     }
@@ -257,7 +257,7 @@ SSSE3 INLINE void block128(const struct sl_rgb *rgb, const struct sl_rgb_rows *r
 }
 
 SSSE3 INLINE int32_t row128(const struct sl_rgb *rgb, const struct sl_rgb_rows *r, int32_t x,
-                            int bytes, int siting)
+                            ptrdiff_t bytes, ptrdiff_t siting)
 {
     const struct sl_rgb_coef *c = &rgb->coef;
     struct consts128 k = {

@@ -35,7 +35,7 @@ static void store_two(struct sl_plane_view out, int row, __m128i v)
 static void transpose_block(struct sl_plane_view out, struct sl_plane_view in)
 {
     __m128i pairs[4], quads[4];
-    for (int i = 0; i < 4; i++) {
+    for (ptrdiff_t i = 0; i < 4; i++) {
         pairs[i] = _mm_unpacklo_epi8(load8(in.data + 2 * i * in.stride),
                                      load8(in.data + (2 * i + 1) * in.stride));
     }

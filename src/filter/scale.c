@@ -45,11 +45,20 @@ static bool is_sideways(int32_t rotation)
     return rotation == 90 || rotation == 270;
 }
 
-static struct sl_siting unturned_siting(const struct sl_scale_params *p,
-                                        const struct sl_pixel_info *info, uint8_t in_location)
+/* Where the input has its chroma. With neither side stating a place, both are taken as the middle:
+ * nothing moves, as in everything that ignores siting. */
+static struct sl_siting input_siting(const struct sl_scale_params *p,
+                                     const struct sl_pixel_info *info, uint8_t location)
+{
+    bool stated = location != 0 || p->colour.chroma_location != 0;
+    return stated ? sl_siting_of(info, location) : (struct sl_siting){0, 0};
+}
+
+/* Where the output shall have it, before it is turned. */
+static struct sl_siting unturned_siting(const struct sl_scale_params *p, struct sl_siting input)
 {
     if (p->colour.chroma_location == 0) {
-        return sl_siting_of(info, in_location);
+        return input;
     }
     return sl_siting_unturn(sl_siting_from_location(p->colour.chroma_location), p->rotation,
                             p->flip != 0);
@@ -60,16 +69,17 @@ struct sl_colour sl_scale_colour(enum sl_pixel_format format, struct sl_colour c
 {
     const struct sl_pixel_info *info = sl_pixel_info(format);
     uint8_t location = 0;
-    if (info) {
+    bool own = info && (info->chroma_w > 0 || info->chroma_h > 0);
+    if (info && (!own || colour.chroma_location != 0)) {
         struct sl_siting s = sl_siting_of(info, colour.chroma_location);
         location = sl_siting_location(sl_siting_turn(s, rotation, flip != 0));
     }
     /* RGB has no matrix of its own: the one of its primaries, or of its height. */
     if (info && info->rgb) {
         colour.matrix = colour.primaries == 9 ? 9 : 2;
+        colour.range = SL_RANGE_LIMITED;
     }
     colour = sl_colour_complete(colour, false, height);
-    colour.range = SL_RANGE_LIMITED;
     colour.chroma_location = location;
     return colour;
 }
@@ -181,8 +191,8 @@ static enum sl_status choose_steps(struct sl_scaler *s, const struct input *in,
                                    struct sl_error *err)
 {
     const struct sl_pixel_info *info = sl_pixel_info(in->format);
-    struct sl_siting in_at = sl_siting_of(info, in->colour.chroma_location);
-    struct sl_siting out_at = unturned_siting(&s->params, info, in->colour.chroma_location);
+    struct sl_siting in_at = input_siting(&s->params, info, in->colour.chroma_location);
+    struct sl_siting out_at = unturned_siting(&s->params, in_at);
     enum sl_status status = SL_OK;
     bool resized = in->width != s->width || in->height != s->height;
 

@@ -8,8 +8,8 @@
 struct sl_scale_params {
     int32_t width, height; /* of the output, even */
     /* Of the output: matrix and range must be stated. A chroma location that is stated is made
-     * true; where it is 0, chroma stays where the input has it (and is put in the middle where the
-     * input has none of its own): sl_scale_colour() says where that is. Primaries and transfer are
+     * true. Where it is 0, chroma stays where the input has it (in the middle where the input has
+     * none of its own, as RGB): sl_scale_colour() says where that is. Primaries and transfer are
      * labels: nothing is converted between them. */
     struct sl_colour colour;
     int32_t rotation; /* clockwise degrees applied to the input: 0, 90, 180, 270 */
@@ -21,8 +21,9 @@ struct sl_scale_params {
 };
 
 /* The description of an output that keeps what the input means and costs least: the input's colour
- * completed, RGB as BT.709 or BT.601 by height, limited range, and the chroma location that
- * conversion without resampling chroma leads to (0 where H.264 has no code for it). */
+ * completed (RGB becomes BT.709 or BT.601 by height, in limited range), and the chroma location
+ * that conversion without resampling chroma leads to (0 where the input does not state its own, or
+ * H.264 has no code for it). */
 struct sl_colour sl_scale_colour(enum sl_pixel_format format, struct sl_colour colour,
                                  int32_t height, int32_t rotation, int32_t flip);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "filter/siting.h"
 
+#include <stddef.h>
+
 /* ITU-T H.264 E.2.1, table and figure for chroma_sample_loc_type */
 static const struct sl_siting types[] = {{-1, 0}, {0, 0}, {-1, -1}, {0, -1}, {-1, 1}, {0, 1}};
 
@@ -18,7 +20,7 @@ bool sl_siting_equal(struct sl_siting a, struct sl_siting b)
 
 uint8_t sl_siting_location(struct sl_siting s)
 {
-    for (uint8_t i = 0; i < TYPE_COUNT; i++) {
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
         if (sl_siting_equal(types[i], s)) {
             return (uint8_t)(i + 1);
         }

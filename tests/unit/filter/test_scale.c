@@ -182,12 +182,14 @@ static void test_suggested_colour(void **state)
     assert_int_equal(c.chroma_location, 2); /* the mean of four: in the middle */
     c = sl_scale_colour(SL_PIX_RGB24, picture_colour(0, SL_RANGE_FULL, 0), 480, 0, 0);
     assert_int_equal(c.matrix, 6);
-    c = sl_scale_colour(SL_PIX_YUV420P10, (struct sl_colour){9, 16, 9, 1, 0}, 720, 90, 0);
+    c = sl_scale_colour(SL_PIX_YUV420P10, (struct sl_colour){9, 16, 9, 1, 1}, 720, 90, 0);
     assert_int_equal(c.matrix, 9);
     assert_int_equal(c.transfer, 16);
     assert_int_equal(c.chroma_location, 4); /* left, turned right: top */
+    c = sl_scale_colour(SL_PIX_NV12, picture_colour(6, SL_RANGE_LIMITED, 0), 720, 0, 0);
+    assert_int_equal(c.chroma_location, 0); /* not stated, and kept as it is */
     c = sl_scale_colour(SL_PIX_YUV420P, picture_colour(6, SL_RANGE_FULL, 1), 720, 180, 0);
-    assert_int_equal(c.range, SL_RANGE_LIMITED);
+    assert_int_equal(c.range, SL_RANGE_FULL);
     assert_int_equal(c.chroma_location, 0); /* right: there is no code for it */
 }
 
@@ -509,6 +511,27 @@ static void test_siting_of_the_input_is_honoured(void **state)
     sl_frame_unref(&in);
 }
 
+/* What one scaler puts in the middle the next one finds there, with nothing stated in between. */
+static void test_nothing_stated_nothing_moves(void **state)
+{
+    (void)state;
+    struct sl_frame *in = picture_make(SL_PIX_YUV444P, RAMP_SIDE * 2, RAMP_SIDE * 2,
+                                       picture_colour(1, 1, 0), fill_ramps, 0);
+    struct sl_scale_params same = {
+        .width = RAMP_SIDE * 2, .height = RAMP_SIDE * 2, .colour = picture_colour(1, 1, 0)};
+    struct sl_scale_params half = {
+        .width = RAMP_SIDE, .height = RAMP_SIDE, .colour = picture_colour(1, 1, 0)};
+    struct sl_frame *base = run_once(in, &same), *out = run_once(base, &half);
+    for (int i = 4; i < RAMP_SIDE / 4; i++) {
+        /* site i of the half picture covers four columns, 4i to 4i + 3, of the whole one */
+        double want = 16 + 224 * fill_ramps(1, 4 * i + 1.5, 0);
+        assert_true(fabs(picture_sample(out, 1, i, 9) - want) <= 1);
+    }
+    sl_frame_unref(&in);
+    sl_frame_unref(&base);
+    sl_frame_unref(&out);
+}
+
 /* ---- memory ------------------------------------------------------------------------------- */
 
 static enum sl_status convert_some(void *arg)
@@ -562,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_input_may_change),
         cmocka_unit_test(test_stated_siting_is_made_true),
         cmocka_unit_test(test_siting_of_the_input_is_honoured),
+        cmocka_unit_test(test_nothing_stated_nothing_moves),
         cmocka_unit_test(test_failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
