@@ -332,7 +332,8 @@ static bool next_listed(FILE *pipe, struct printed *to)
         for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
             size_t n = strlen(fields[i].key);
             if (strncmp(line, fields[i].key, n) == 0) {
-                (void)snprintf(fields[i].value, fields[i].size, "%s", line + n);
+                assert_true(strlen(line + n) < fields[i].size);
+                memcpy(fields[i].value, line + n, strlen(line + n) + 1);
             }
         }
     }
