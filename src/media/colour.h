@@ -10,7 +10,7 @@
 struct sl_colour sl_colour_unspecified(void);
 /* Fills in what is unspecified, field by field: RGB and YUV alike get BT.709 at 720 lines and
  * above, else BT.601 (SMPTE 170M); transfer follows primaries; range full for RGB, else limited.
- * Matrix 0 (RGB) is kept only where rgb is true. */
+ * Matrix 0 (RGB) is kept only where rgb is true. BT.2020 matrix and primaries imply each other. */
 struct sl_colour sl_colour_complete(struct sl_colour c, bool rgb, int32_t height);
 
 #endif

@@ -74,10 +74,10 @@ enum sl_status sl_h264_describe(struct sl_track *track, struct sl_error *err)
     if (status != SL_OK) {
         return status;
     }
-    track->profile = config.profile;
-    track->level = config.level;
     /* No SPS at all is allowed where they come in band (sample entry "avc3"). */
     if (config.count == 0 || (config.sets[0].data[0] & 0x1f) != SL_H264_SPS) {
+        track->profile = config.profile;
+        track->level = config.level;
         return SL_OK;
     }
     status = sl_h264_parse_sps(&config.sets[0], &sps, err);
@@ -91,8 +91,11 @@ enum sl_status sl_h264_describe(struct sl_track *track, struct sl_error *err)
     }
     sl_ps_merge_colour(&track->colour, &sps.colour);
     track->bit_depth = sps.bit_depth_luma;
-    track->pixel_format = (int32_t)sl_ps_pixel_format(sps.chroma_format_idc, sps.bit_depth_luma,
-                                                      sps.bit_depth_chroma, sps.colour.matrix == 0);
+    const enum sl_pixel_format format = sl_ps_pixel_format(
+        sps.chroma_format_idc, sps.bit_depth_luma, sps.bit_depth_chroma, sps.colour.matrix == 0);
+    if (format != SL_PIX_NONE) {
+        track->pixel_format = (int32_t)format;
+    }
     track->profile = sps.profile_idc;
     track->level = sps.level_idc;
     track->reorder = sl_h264_reorder(&sps);

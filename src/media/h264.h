@@ -103,7 +103,8 @@ SL_NODISCARD enum sl_status sl_avcc_parse(const uint8_t *data, size_t size,
                                           struct sl_nal_config *out, struct sl_error *err);
 
 /* Fills width, height, sample_aspect, colour, profile, level, reorder, bit depth and pixel format
- * of a track from its avcC; what the SPS does not state stays as it was. */
+ * of a track from its avcC; what the SPS does not state stays as it was, and everything does where
+ * this fails. */
 SL_NODISCARD enum sl_status sl_h264_describe(struct sl_track *track, struct sl_error *err);
 
 /* True where the access unit (Annex B if prefix == 0) holds an IDR slice. */

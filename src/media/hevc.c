@@ -116,12 +116,12 @@ enum sl_status sl_hevc_describe(struct sl_track *track, struct sl_error *err)
     if (status != SL_OK) {
         return status;
     }
-    track->profile = config.profile;
-    track->level = config.level;
     while (i < config.count && (config.sets[i].data[0] >> 1 & 0x3f) != SL_HEVC_SPS) {
         i++;
     }
     if (i == config.count) { /* "hev1": they come in band */
+        track->profile = config.profile;
+        track->level = config.level;
         return SL_OK;
     }
     status = sl_hevc_parse_sps(&config.sets[i], &sps, err);
@@ -135,8 +135,11 @@ enum sl_status sl_hevc_describe(struct sl_track *track, struct sl_error *err)
     }
     sl_ps_merge_colour(&track->colour, &sps.colour);
     track->bit_depth = sps.bit_depth_luma;
-    track->pixel_format = (int32_t)sl_ps_pixel_format(sps.chroma_format_idc, sps.bit_depth_luma,
-                                                      sps.bit_depth_chroma, sps.colour.matrix == 0);
+    const enum sl_pixel_format format = sl_ps_pixel_format(
+        sps.chroma_format_idc, sps.bit_depth_luma, sps.bit_depth_chroma, sps.colour.matrix == 0);
+    if (format != SL_PIX_NONE) {
+        track->pixel_format = (int32_t)format;
+    }
     track->profile = sps.ptl.profile_idc;
     track->level = sps.ptl.level_idc;
     track->reorder = (int32_t)sps.max_num_reorder;

@@ -31,7 +31,7 @@ struct sl_packet {
 };
 
 SL_NODISCARD enum sl_status sl_packet_create(struct sl_packet **out, struct sl_error *err);
-/* With a payload of one fresh block of size bytes; *data points at it. */
+/* With a payload of one fresh block of size bytes; *data points at it (NULL where size is 0). */
 SL_NODISCARD enum sl_status sl_packet_create_data(struct sl_packet **out, size_t size,
                                                   uint8_t **data, struct sl_error *err);
 struct sl_packet *sl_packet_ref(struct sl_packet *p);

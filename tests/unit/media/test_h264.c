@@ -688,6 +688,13 @@ static void test_describe(void **state)
     assert_int_equal(t.width, 99);
     assert_int_equal(t.profile, 66);
     assert_int_equal(t.reorder, -1);
+
+    /* An SPS that is cut short changes nothing. */
+    static const uint8_t damaged[] = {1, 100, 0, 40, 0xff, 0xe1, 0, 4, 0x67, 100, 0, 40, 0};
+    assert_int_equal(sl_track_set_config(&t, damaged, sizeof damaged, NULL), SL_OK);
+    assert_int_equal(sl_h264_describe(&t, NULL), SL_EDATA);
+    assert_int_equal(t.profile, 66);
+    assert_int_equal(t.width, 99);
     sl_track_clear(&t);
 }
 
