@@ -59,6 +59,10 @@ static enum sl_status fail(struct libav *d, int code, const char *what, struct s
     if (code == AVERROR(ENOMEM)) {
         return sl_fail_memory(err);
     }
+    if (code == AVERROR_PATCHWELCOME) {
+        return sl_fail_at(err, SL_EUNSUPPORTED, d->name, avio_tell(d->io.avio),
+                          "%s: FFmpeg does not have this feature of the format", what);
+    }
     (void)av_strerror(code, text, sizeof text);
     return sl_fail_at(err, SL_EDATA, d->name, avio_tell(d->io.avio), "%s: %s", what, text);
 }

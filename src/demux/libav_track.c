@@ -57,6 +57,9 @@ static bool is_pcm(enum AVCodecID id)
 static void set_codec(struct sl_track *t, enum AVCodecID id)
 {
     t->codec = is_pcm(id) ? SL_CODEC_PCM : SL_CODEC_OTHER;
+    if (id == AV_CODEC_ID_NONE) {
+        t->codec = SL_CODEC_UNKNOWN;
+    }
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
         if (codecs[i].id == id) {
             t->codec = codecs[i].codec;
