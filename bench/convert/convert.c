@@ -17,11 +17,16 @@
 
 static const struct sl_colour bt709 = {1, 1, 1, SL_RANGE_LIMITED, 0};
 
+static _Noreturn void die(const char *what)
+{
+    (void)fprintf(stderr, "bench_convert: %s\n", what);
+    exit(1); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+}
+
 static void check(enum sl_status status)
 {
     if (status != SL_OK) {
-        (void)fprintf(stderr, "bench_convert: %s\n", sl_status_name(status));
-        exit(1);
+        die(sl_status_name(status));
     }
 }
 
@@ -70,16 +75,15 @@ static void generate(uint8_t *rgb, int32_t width, int32_t height)
 static struct sl_frame *source_picture(const char *path)
 {
     struct sl_frame *f = new_frame(SL_PIX_RGB24, 1920, 1080);
-    size_t row = 1920 * 3, size = row * 1080;
+    size_t row = (size_t)1920 * 3, size = row * 1080;
     uint8_t *rgb = malloc(size);
     if (!rgb) {
-        exit(1);
+        die("out of memory");
     }
     generate(rgb, 1920, 1080);
     FILE *in = path ? fopen(path, "rb") : NULL;
     if (path && (!in || fread(rgb, size, 1, in) != 1)) {
-        (void)fprintf(stderr, "bench_convert: %s: no 1920x1080 rgb24 frame in it\n", path);
-        exit(1);
+        die("no 1920x1080 rgb24 frame in that file");
     }
     if (in) {
         (void)fclose(in);
@@ -110,28 +114,35 @@ static struct sl_frame *repack(const struct sl_frame *rgb, enum sl_pixel_format 
     return f;
 }
 
-/* Each output pixel the mean of the area that it covers. */
+/* The mean of the area from x0, y0 to x1, y1. */
+static void area_mean(const struct sl_frame *rgb, const double x[2], const double y[2],
+                      uint8_t out[3])
+{
+    double sum[3] = {0};
+    for (int32_t v = (int32_t)y[0]; v < y[1] - 1e-9; v++) {
+        double h = fmin(v + 1, y[1]) - fmax(v, y[0]);
+        for (int32_t u = (int32_t)x[0]; u < x[1] - 1e-9; u++) {
+            double w = fmin(u + 1, x[1]) - fmax(u, x[0]);
+            const uint8_t *p = rgb->plane[0] + v * rgb->stride[0] + (ptrdiff_t)u * 3;
+            for (int c = 0; c < 3; c++) {
+                sum[c] += w * h * p[c];
+            }
+        }
+    }
+    for (int c = 0; c < 3; c++) {
+        out[c] = (uint8_t)lrint(sum[c] / ((x[1] - x[0]) * (y[1] - y[0])));
+    }
+}
+
 static struct sl_frame *area_scale(const struct sl_frame *rgb, int32_t width, int32_t height)
 {
     struct sl_frame *out = new_frame(SL_PIX_RGB24, width, height);
     double sx = (double)rgb->width / width, sy = (double)rgb->height / height;
     for (int32_t y = 0; y < height; y++) {
         for (int32_t x = 0; x < width; x++) {
-            double sum[3] = {0};
-            for (int32_t v = (int32_t)(y * sy); v < (y + 1) * sy - 1e-9; v++) {
-                double h = fmin(v + 1, (y + 1) * sy) - fmax(v, y * sy);
-                for (int32_t u = (int32_t)(x * sx); u < (x + 1) * sx - 1e-9; u++) {
-                    double w = fmin(u + 1, (x + 1) * sx) - fmax(u, x * sx);
-                    const uint8_t *p = rgb->plane[0] + v * rgb->stride[0] + (ptrdiff_t)u * 3;
-                    for (int c = 0; c < 3; c++) {
-                        sum[c] += w * h * p[c];
-                    }
-                }
-            }
-            for (int c = 0; c < 3; c++) {
-                out->plane[0][y * out->stride[0] + (ptrdiff_t)x * 3 + c] =
-                    (uint8_t)lrint(sum[c] / (sx * sy));
-            }
+            area_mean(rgb, (const double[]){x * sx, (x + 1) * sx},
+                      (const double[]){y * sy, (y + 1) * sy},
+                      out->plane[0] + y * out->stride[0] + (ptrdiff_t)x * 3);
         }
     }
     return out;
@@ -157,7 +168,7 @@ static struct SwsContext *sws_open(const struct sl_frame *in, const struct sl_fr
     struct SwsContext *sws = sws_getContext(in->width, in->height, from, out->width, out->height,
                                             to, flags, NULL, NULL, NULL);
     if (!sws) {
-        exit(1);
+        die("libswscale cannot do this");
     }
     const int *matrix = sws_getCoefficients(SWS_CS_ITU709);
     (void)sws_setColorspaceDetails(sws, matrix, in->colour.range == SL_RANGE_FULL, matrix,
