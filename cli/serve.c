@@ -19,11 +19,11 @@ static int handle(void *opaque, const char *key, const char *value)
 
     (void)key; /* there are no own options */
     if (c->root) {
-        fprintf(stderr, "sluice: %s: one directory is enough\n", value);
+        (void)fprintf(stderr, "sluice: %s: one directory is enough\n", value);
         return CLI_USAGE;
     }
     if (strlen(value) >= sizeof c->params.root) {
-        fprintf(stderr, "sluice: %s: the name is too long\n", value);
+        (void)fprintf(stderr, "sluice: %s: the name is too long\n", value);
         return CLI_USAGE;
     }
     c->root = value;
@@ -58,10 +58,12 @@ static void *watch_signals(void *opaque)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    if (sigwait(&set, &number) == 0)
+    if (sigwait(&set, &number) == 0) {
         sl_server_stop(opaque);
-    if (sigwait(&set, &number) == 0)
+    }
+    if (sigwait(&set, &number) == 0) {
         _Exit(CLI_FAILED);
+    }
     return NULL;
 }
 
@@ -73,15 +75,16 @@ static int serve(const struct serve_command *c)
     pthread_t watcher;
     sigset_t set;
 
-    if (sl_server_open(&server, &c->params, &cli_log, &err) != SL_OK)
+    if (sl_server_open(&server, &c->params, &cli_log, &err) != SL_OK) {
         return cli_report(&err);
+    }
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     error = pthread_create(&watcher, NULL, watch_signals, server);
     if (error != 0) {
-        fprintf(stderr, "sluice: cannot start a thread: %s\n", strerror(error));
+        (void)fprintf(stderr, "sluice: cannot start a thread (error %d)\n", error);
         sl_server_destroy(&server);
         return CLI_FAILED;
     }
@@ -89,8 +92,9 @@ static int serve(const struct serve_command *c)
     printf(strchr(c->params.listen, ':') ? "[%s]:%u/\n" : "%s:%u/\n", c->params.listen,
            sl_server_port(server));
     (void)fflush(stdout); /* whoever started us may be waiting for the address */
-    if (sl_server_run(server, &err) != SL_OK)
+    if (sl_server_run(server, &err) != SL_OK) {
         status = cli_report(&err);
+    }
     (void)pthread_cancel(watcher);
     (void)pthread_join(watcher, NULL);
     sl_server_destroy(&server);
@@ -111,13 +115,15 @@ int cmd_serve(int argc, char **argv)
     struct sl_error err = {0};
     int status;
 
-    if (sl_serve_params_default(&c.params, sizeof c.params, &err) != SL_OK)
+    if (sl_serve_params_default(&c.params, sizeof c.params, &err) != SL_OK) {
         return cli_report(&err);
+    }
     status = cli_parse(&command, argc, argv, &c.params, handle, &c);
-    if (status >= 0)
+    if (status >= 0) {
         return status;
+    }
     if (!c.root) {
-        fprintf(stderr, "sluice: no directory is named (see: sluice serve --help)\n");
+        (void)fprintf(stderr, "sluice: no directory is named (see: sluice serve --help)\n");
         return CLI_USAGE;
     }
     (void)snprintf(c.params.root, sizeof c.params.root, "%s", c.root);

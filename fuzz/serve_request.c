@@ -17,8 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void require(bool condition)
 {
-    if (!condition)
+    if (!condition) {
         abort();
+    }
 }
 
 static enum sl_request_result feed(struct sl_request *r, const uint8_t *data, size_t size,
@@ -42,8 +43,9 @@ static void check_path(const struct sl_request *r)
     struct sl_text target = sl_request_text(r, r->path);
     char out[SL_SERVE_PATH_MAX];
 
-    if (target.size == 0 || sl_path_decode(target.data, target.size, out) != 0)
+    if (target.size == 0 || sl_path_decode(target.data, target.size, out) != 0) {
         return;
+    }
     /* Whatever comes out stays below, and names nothing hidden or unfinished. */
     require(strlen(out) < sizeof out && out[0] != '/');
     for (const char *p = out; *p;) {
@@ -52,8 +54,9 @@ static void check_path(const struct sl_request *r)
         require(length > 0 && p[0] != '.' && sl_path_name_served(p, length));
         require(!memchr(p, '\\', length));
         p += length;
-        if (*p == '/')
+        if (*p == '/') {
             require(*++p != '\0');
+        }
     }
 }
 
@@ -71,8 +74,9 @@ static void check_answers(const struct sl_request *r)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         int64_t first = -1, count = -1;
 
-        if (sl_range_check(r, &v, NOW, sizes[i], &first, &count) == SL_RANGE_PART)
+        if (sl_range_check(r, &v, NOW, sizes[i], &first, &count) == SL_RANGE_PART) {
             require(first >= 0 && count > 0 && first <= sizes[i] - count);
+        }
     }
     sl_reply_init(&reply);
     sl_reply_fail(&reply, r, r->status ? r->status : 404, r->reason);
@@ -84,8 +88,9 @@ static void check_answers(const struct sl_request *r)
 
     access.peer = &peer;
     sl_access_line(&access, &out);
-    for (size_t i = 0; i < out.size; i++) /* nothing that could forge a line of the log */
+    for (size_t i = 0; i < out.size; i++) { /* nothing that could forge a line of the log */
         require(out.data[i] >= 0x20 && out.data[i] < 0x7f);
+    }
     sl_writer_clear(&out);
 }
 
@@ -95,8 +100,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum sl_request_result a, b;
     size_t taken_a, taken_b;
 
-    if (size == 0)
+    if (size == 0) {
         return 0;
+    }
     sl_request_init(&whole);
     sl_request_init(&cut);
     a = feed(&whole, data + 1, size - 1, size, &taken_a);

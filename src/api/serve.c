@@ -14,9 +14,10 @@ const struct sl_option *sl_serve_options(void)
 enum sl_status sl_serve_params_default(struct sl_serve_params *params, uint32_t size,
                                        struct sl_error *err)
 {
-    if (!params || size != sizeof *params)
+    if (!params || size != sizeof *params) {
         return sl_fail(err, SL_EINVAL, NULL, "struct sl_serve_params has %u bytes here, not %u",
                        (unsigned)sizeof *params, (unsigned)size);
+    }
     memset(params, 0, sizeof *params);
     params->struct_size = size;
     return sl_options_default(sl_serve_table(), params, err);
@@ -28,12 +29,14 @@ static enum sl_status check_numbers(const struct sl_serve_params *params, struct
     for (const struct sl_option *o = sl_serve_table(); o->key; o++) {
         int64_t value;
 
-        if (o->type != SL_OPTION_INT)
+        if (o->type != SL_OPTION_INT) {
             continue;
+        }
         memcpy(&value, (const char *)params + o->offset, sizeof value);
-        if (value < o->min || value > o->max)
+        if (value < o->min || value > o->max) {
             return sl_fail(err, SL_EINVAL, o->key, "%lld is not within %lld to %lld",
                            (long long)value, (long long)o->min, (long long)o->max);
+        }
     }
     return SL_OK;
 }
@@ -48,15 +51,19 @@ enum sl_status sl_server_open(struct sl_server **out, const struct sl_serve_para
 {
     enum sl_status status;
 
-    if (!out || !params)
+    if (!out || !params) {
         return sl_fail(err, SL_EINVAL, NULL, "sl_server_open needs out and params");
+    }
     *out = NULL;
-    if (params->struct_size != sizeof *params)
+    if (params->struct_size != sizeof *params) {
         return sl_fail(err, SL_EINVAL, NULL, "params were not made by sl_serve_params_default");
-    if (!is_text(params->root, sizeof params->root))
+    }
+    if (!is_text(params->root, sizeof params->root)) {
         return sl_fail(err, SL_EINVAL, "root", "a directory is expected");
-    if (!is_text(params->listen, sizeof params->listen))
+    }
+    if (!is_text(params->listen, sizeof params->listen)) {
         return sl_fail(err, SL_EINVAL, "listen", "an address is expected");
+    }
     status = check_numbers(params, err);
     return status == SL_OK ? sl_serve_open(out, params, log, err) : status;
 }
@@ -68,19 +75,22 @@ uint16_t sl_server_port(const struct sl_server *server)
 
 enum sl_status sl_server_run(struct sl_server *server, struct sl_error *err)
 {
-    if (!server)
+    if (!server) {
         return sl_fail(err, SL_EINVAL, NULL, "sl_server_run needs a server");
+    }
     return sl_serve_run(server, err);
 }
 
 void sl_server_stop(struct sl_server *server)
 {
-    if (server)
+    if (server) {
         sl_serve_stop(server);
+    }
 }
 
 void sl_server_destroy(struct sl_server **server)
 {
-    if (server)
+    if (server) {
         sl_serve_destroy(server);
+    }
 }

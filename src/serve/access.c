@@ -14,10 +14,11 @@ static void write_escaped(struct sl_writer *out, struct sl_text text)
     for (size_t i = 0; i < text.size && i < TEXT_MAX; i++) {
         unsigned char c = (unsigned char)text.data[i];
 
-        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') {
             sl_write_format(out, "\\x%02x", c);
-        else
+        } else {
             sl_write_u8(out, c);
+        }
     }
 }
 
@@ -28,13 +29,15 @@ static void write_peer(struct sl_writer *out, const struct sockaddr_storage *pee
     if (peer->ss_family == AF_INET) {
         const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)peer;
 
-        if (inet_ntop(AF_INET, &in->sin_addr, text, sizeof text))
+        if (inet_ntop(AF_INET, &in->sin_addr, text, sizeof text)) {
             sl_write_format(out, "%s:%u", text, ntohs(in->sin_port));
+        }
     } else if (peer->ss_family == AF_INET6) {
         const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)peer;
 
-        if (inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text))
+        if (inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text)) {
             sl_write_format(out, "[%s]:%u", text, ntohs(in6->sin6_port));
+        }
     } else {
         sl_write_text(out, "-");
     }
@@ -48,8 +51,9 @@ void sl_access_line(const struct sl_access *a, struct sl_writer *out)
     char date[32];
     struct tm tm;
 
-    if (gmtime_r(&now, &tm) && strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+    if (gmtime_r(&now, &tm) && strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0) {
         sl_write_format(out, "%s ", date);
+    }
     write_peer(out, a->peer);
     sl_write_text(out, " \"");
     if (r->method_text.size > 0) {

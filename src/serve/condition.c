@@ -15,13 +15,17 @@ static bool next_tag(struct sl_text *t, bool *weak, struct sl_text *tag)
         t->data += 2;
         t->size -= 2;
     }
-    if (t->size < 2 || t->data[0] != '"')
+    if (t->size < 2 || t->data[0] != '"') {
         return false;
-    for (n = 1; n < t->size && t->data[n] != '"'; n++)
-        if ((unsigned char)t->data[n] < 0x21 || t->data[n] == 0x7f)
+    }
+    for (n = 1; n < t->size && t->data[n] != '"'; n++) {
+        if ((unsigned char)t->data[n] < 0x21 || t->data[n] == 0x7f) {
             return false;
-    if (n == t->size)
+        }
+    }
+    if (n == t->size) {
         return false;
+    }
     *tag = (struct sl_text){t->data, n + 1};
     t->data += n + 1;
     t->size -= n + 1;
@@ -37,8 +41,9 @@ static bool same_tag(struct sl_text tag, const char *etag)
  * comparison is asked for (RFC 9110 8.8.3.2). Commas may stand within tags. */
 static bool list_names(struct sl_text list, const char *etag, bool weak_counts)
 {
-    if (sl_text_is(list, "*"))
+    if (sl_text_is(list, "*")) {
         return true;
+    }
     while (list.size > 0) {
         struct sl_text tag;
         bool weak;
@@ -84,18 +89,21 @@ int sl_condition_check(const struct sl_request *r, const struct sl_validators *v
 
     named = fields_name(r, SL_FIELD_IF_MATCH, v->etag, false, &present);
     if (present) {
-        if (!named)
+        if (!named) {
             return 412;
+        }
     } else if (v->modified >= 0 && field_date(r, SL_FIELD_IF_UNMODIFIED_SINCE, now, &date) &&
                v->modified > date) {
         return 412;
     }
     named = fields_name(r, SL_FIELD_IF_NONE_MATCH, v->etag, true, &present);
-    if (present)
+    if (present) {
         return named ? 304 : 0;
+    }
     if (v->modified >= 0 && field_date(r, SL_FIELD_IF_MODIFIED_SINCE, now, &date) &&
-        v->modified <= date)
+        v->modified <= date) {
         return 304;
+    }
     return 0;
 }
 
@@ -107,10 +115,12 @@ static bool if_range_holds(const struct sl_request *r, const struct sl_validator
     int64_t date;
     bool weak;
 
-    if (!value.data)
+    if (!value.data) {
         return true;
-    if (sl_date_parse(value.data, value.size, now, &date))
+    }
+    if (sl_date_parse(value.data, value.size, now, &date)) {
         return v->modified >= 0 && date == v->modified && v->modified + 1 < now;
+    }
     return next_tag(&value, &weak, &tag) && value.size == 0 && !weak && same_tag(tag, v->etag);
 }
 
@@ -138,32 +148,40 @@ enum sl_range_result sl_range_check(const struct sl_request *r, const struct sl_
 
     /* Range is defined for GET only: RFC 9110 14.2 */
     if (r->method != SL_METHOD_GET || t.size < sizeof unit ||
-        !sl_text_is((struct sl_text){t.data, sizeof unit - 1}, unit) || !if_range_holds(r, v, now))
+        !sl_text_is((struct sl_text){t.data, sizeof unit - 1}, unit) ||
+        !if_range_holds(r, v, now)) {
         return SL_RANGE_WHOLE;
+    }
     t.data += sizeof unit - 1;
     t.size -= sizeof unit - 1;
-    if (!sl_list_next(&t, &spec) || sl_list_next(&t, &more))
+    if (!sl_list_next(&t, &spec) || sl_list_next(&t, &more)) {
         return SL_RANGE_WHOLE;
+    }
 
     if (spec.data[0] == '-') { /* suffix-range: the last so many bytes */
         spec.data++;
         spec.size--;
-        if (!next_number(&spec, &last) || spec.size > 0)
+        if (!next_number(&spec, &last) || spec.size > 0) {
             return SL_RANGE_WHOLE;
-        if (last == 0 || size == 0)
+        }
+        if (last == 0 || size == 0) {
             return SL_RANGE_BEYOND;
+        }
         *count = last < size ? last : size;
         *first = size - *count;
         return SL_RANGE_PART;
     }
-    if (!next_number(&spec, first) || spec.size == 0 || spec.data[0] != '-')
+    if (!next_number(&spec, first) || spec.size == 0 || spec.data[0] != '-') {
         return SL_RANGE_WHOLE;
+    }
     spec.data++;
     spec.size--;
-    if (spec.size > 0 && (!next_number(&spec, &last) || spec.size > 0 || last < *first))
+    if (spec.size > 0 && (!next_number(&spec, &last) || spec.size > 0 || last < *first)) {
         return SL_RANGE_WHOLE;
-    if (*first >= size)
+    }
+    if (*first >= size) {
         return SL_RANGE_BEYOND;
+    }
     *count = (last < size ? last + 1 : size) - *first;
     return SL_RANGE_PART;
 }

@@ -47,8 +47,9 @@ static int64_t bytes_taken(const struct sl_conn *c)
 {
     int waiting = 0;
 
-    if (ioctl(bufferevent_getfd(c->bev), SIOCOUTQ, &waiting) != 0)
+    if (ioctl(bufferevent_getfd(c->bev), SIOCOUTQ, &waiting) != 0) {
         waiting = 0;
+    }
     return bytes_sent(c) - waiting;
 }
 
@@ -72,20 +73,23 @@ static void log_answer(struct sl_conn *c)
     };
     struct sl_writer line;
 
-    if (!server->access)
+    if (!server->access) {
         return;
+    }
     sl_writer_init(&line, LINE_MAX);
     sl_access_line(&a, &line);
     sl_write_u8(&line, '\0');
-    if (line.status == SL_OK)
+    if (line.status == SL_OK) {
         server->access(server->access_opaque, (const char *)line.data);
+    }
     sl_writer_clear(&line);
 }
 
 static void drop_file(struct sl_conn *c)
 {
-    if (c->file)
+    if (c->file) {
         evbuffer_file_segment_free(c->file);
+    }
     c->file = NULL;
     c->file_left = 0;
 }
@@ -94,20 +98,25 @@ static void destroy(struct sl_conn *c)
 {
     struct sl_loop *loop = c->loop;
 
-    if (c->bev && c->state == SL_CONN_WRITING)
+    if (c->bev && c->state == SL_CONN_WRITING) {
         log_answer(c);
-    if (c->prev)
+    }
+    if (c->prev) {
         c->prev->next = c->next;
-    else if (loop->connections == c)
+    } else if (loop->connections == c) {
         loop->connections = c->next;
-    if (c->next)
+    }
+    if (c->next) {
         c->next->prev = c->prev;
+    }
     drop_file(c);
     sl_request_clear(&c->request);
-    if (c->timer)
+    if (c->timer) {
         event_free(c->timer);
-    if (c->bev)
+    }
+    if (c->bev) {
         bufferevent_free(c->bev); /* closes the descriptor */
+    }
     sl_free(c);
     sl_loop_forget(loop);
 }
@@ -117,9 +126,10 @@ void sl_conn_abort(struct sl_conn *c)
     /* Megabytes in the system's buffer for somebody who does not read: a reset throws them away. */
     const struct linger at_once = {1, 0};
 
-    if (c->state == SL_CONN_WRITING)
+    if (c->state == SL_CONN_WRITING) {
         (void)setsockopt(bufferevent_getfd(c->bev), SOL_SOCKET, SO_LINGER, &at_once,
                          sizeof at_once);
+    }
     destroy(c);
 }
 
@@ -140,8 +150,9 @@ static bool queue_piece(struct sl_conn *c)
     int64_t size = c->file_left < FILE_PIECE ? c->file_left : FILE_PIECE;
 
     if (evbuffer_add_file_segment(bufferevent_get_output(c->bev), c->file, (ev_off_t)c->file_next,
-                                  (ev_off_t)size) != 0)
+                                  (ev_off_t)size) != 0) {
         return false;
+    }
     c->queued += size;
     c->file_next += size;
     c->file_left -= size;
@@ -167,8 +178,9 @@ static bool queue_body(struct sl_conn *c, struct sl_reply *reply)
         c->file = evbuffer_file_segment_new(
             reply->fd, (ev_off_t)reply->first, (ev_off_t)reply->count,
             EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_MMAP | EVBUF_FS_DISABLE_LOCKING);
-        if (!c->file)
+        if (!c->file) {
             return false;
+        }
         c->file_fd = reply->fd;
         reply->fd = -1;
         c->file_next = 0;
@@ -178,8 +190,9 @@ static bool queue_body(struct sl_conn *c, struct sl_reply *reply)
     }
     if (reply->owned) {
         if (evbuffer_add_reference(out, reply->owned + reply->first, (size_t)reply->count,
-                                   free_owned, reply->owned) != 0)
+                                   free_owned, reply->owned) != 0) {
             return false;
+        }
         reply->owned = NULL;
     } else if (evbuffer_add_reference(out, (const char *)reply->text + reply->first,
                                       (size_t)reply->count, NULL, NULL) != 0) {
@@ -214,10 +227,11 @@ static void send_reply(struct sl_conn *c, struct sl_reply *reply)
     }
     sl_reply_clear(reply);
     c->taken = bytes_taken(c);
-    if (ok)
+    if (ok) {
         arm(c, &c->loop->server->write_timeout);
-    else
+    } else {
         sl_conn_abort(c);
+    }
 }
 
 static void answer(struct sl_conn *c)
@@ -289,10 +303,11 @@ static void on_read(struct bufferevent *bev, void *opaque)
     struct sl_conn *c = opaque;
     struct evbuffer *in = bufferevent_get_input(bev);
 
-    if (c->state == SL_CONN_READING)
+    if (c->state == SL_CONN_READING) {
         advance(c);
-    else if (c->state == SL_CONN_LINGERING)
+    } else if (c->state == SL_CONN_LINGERING) {
         (void)evbuffer_drain(in, evbuffer_get_length(in));
+    }
 }
 
 /* The output is empty. */
@@ -301,11 +316,13 @@ static void on_write(struct bufferevent *bev, void *opaque)
     struct sl_conn *c = opaque;
 
     (void)bev;
-    if (c->state != SL_CONN_WRITING)
+    if (c->state != SL_CONN_WRITING) {
         return;
+    }
     if (c->file_left > 0) {
-        if (!queue_piece(c))
+        if (!queue_piece(c)) {
             sl_conn_abort(c);
+        }
     } else {
         finish_answer(c);
     }
@@ -340,8 +357,9 @@ static void on_event(struct bufferevent *bev, short what, void *opaque)
     } else if (what & BEV_EVENT_EOF) {
         /* A half-closed client may well be reading: what it asked for is still answered. */
         c->eof = true;
-        if (c->state != SL_CONN_WRITING)
+        if (c->state != SL_CONN_WRITING) {
             destroy(c);
+        }
     }
 }
 
@@ -355,10 +373,11 @@ static void on_timer(evutil_socket_t fd, short what, void *opaque)
     (void)what;
     switch (c->state) {
     case SL_CONN_READING:
-        if (c->deadline)
+        if (c->deadline) {
             answer_failure(c, 408, NULL);
-        else
+        } else {
             destroy(c);
+        }
         break;
     case SL_CONN_WRITING:
         taken = bytes_taken(c);
@@ -378,8 +397,9 @@ static void on_timer(evutil_socket_t fd, short what, void *opaque)
 
 void sl_conn_stop(struct sl_conn *c)
 {
-    if (c->state == SL_CONN_READING && !sl_request_begun(&c->request))
+    if (c->state == SL_CONN_READING && !sl_request_begun(&c->request)) {
         destroy(c);
+    }
 }
 
 enum sl_status sl_conn_open(struct sl_loop *loop, int fd, bool busy, struct sl_error *err)
@@ -395,20 +415,23 @@ enum sl_status sl_conn_open(struct sl_loop *loop, int fd, bool busy, struct sl_e
     c->loop = loop;
     sl_request_init(&c->request);
     c->next = loop->connections;
-    if (c->next)
+    if (c->next) {
         c->next->prev = c;
+    }
     loop->connections = c;
 
     c->timer = evtimer_new(loop->base, on_timer, c);
     c->bev = bufferevent_socket_new(loop->base, fd, BEV_OPT_CLOSE_ON_FREE);
-    if (!c->bev)
+    if (!c->bev) {
         (void)close(fd);
+    }
     if (!c->bev || !c->timer) {
         destroy(c);
         return sl_fail_memory(err);
     }
-    if (loop->server->access)
+    if (loop->server->access) {
         (void)getpeername(fd, (struct sockaddr *)&c->peer, &length);
+    }
     (void)evbuffer_set_flags(bufferevent_get_output(c->bev), EVBUFFER_FLAG_DRAINS_TO_FD);
     bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
     (void)bufferevent_set_max_single_write(c->bev, WRITE_MAX);
@@ -418,9 +441,10 @@ enum sl_status sl_conn_open(struct sl_loop *loop, int fd, bool busy, struct sl_e
         destroy(c);
         return sl_fail_memory(err);
     }
-    if (busy)
+    if (busy) {
         answer_failure(c, 503, "too many connections");
-    else
+    } else {
         arm(c, &loop->server->idle_timeout);
+    }
     return SL_OK;
 }

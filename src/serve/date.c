@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DAY 86400
+#define DAY INT64_C(86400)
 
 static const char days[7][10] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                  "Thursday", "Friday", "Saturday"};
@@ -41,10 +41,12 @@ void sl_date_format(int64_t seconds, char out[SL_DATE_SIZE])
     day = seconds / DAY;
     rest = seconds % DAY;
     year = 1970 + day / 366; /* never too late; at most a few years too early */
-    while (days_of(year + 1, 1, 1) <= day)
+    while (days_of(year + 1, 1, 1) <= day) {
         year++;
-    while (month < 12 && days_of(year, month + 1, 1) <= day)
+    }
+    while (month < 12 && days_of(year, month + 1, 1) <= day) {
         month++;
+    }
     /* 1970-01-01 was a Thursday. */
     (void)snprintf(out, SL_DATE_SIZE, "%.3s, %02u %s %04u %02u:%02u:%02u GMT", days[(day + 4) % 7],
                    (unsigned)(day - days_of(year, month, 1) + 1) % 100, months[month - 1],
@@ -79,8 +81,9 @@ static int64_t number(struct cursor *c, size_t digits)
         return 0;
     }
     for (; digits > 0; digits--, c->p++, c->left--) {
-        if (*c->p < '0' || *c->p > '9')
+        if (*c->p < '0' || *c->p > '9') {
             c->bad = true;
+        }
         v = v * 10 + (*c->p - '0');
     }
     return v;
@@ -106,8 +109,9 @@ static int64_t time_of_day(struct cursor *c)
     m = number(c, 2);
     expect(c, ":");
     s = number(c, 2);
-    if (h > 23 || m > 59 || s > 60) /* 60: a leap second */
+    if (h > 23 || m > 59 || s > 60) { /* 60: a leap second */
         c->bad = true;
+    }
     return h * 3600 + m * 60 + s;
 }
 
@@ -126,14 +130,18 @@ bool sl_date_parse(const char *text, size_t size, int64_t now, int64_t *seconds)
     int64_t year, month, day, clock;
     size_t name = 0;
 
-    while (name < size && ((text[name] | 0x20) >= 'a' && (text[name] | 0x20) <= 'z'))
+    while (name < size && ((text[name] | 0x20) >= 'a' && (text[name] | 0x20) <= 'z')) {
         name++;
+    }
     c.bad = true;
-    for (size_t i = 0; i < sizeof days / sizeof *days; i++)
-        if ((name == 3 || name == strlen(days[i])) && memcmp(days[i], text, name) == 0)
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        if ((name == 3 || name == strlen(days[i])) && memcmp(days[i], text, name) == 0) {
             c.bad = false;
-    if (c.bad)
+        }
+    }
+    if (c.bad) {
         return false;
+    }
     c.p += name;
     c.left -= name;
 
@@ -164,8 +172,9 @@ bool sl_date_parse(const char *text, size_t size, int64_t now, int64_t *seconds)
         clock = time_of_day(&c);
         expect(&c, " GMT");
     }
-    if (c.bad || c.left > 0 || year < 1 || day < 1 || day > days_in_month(year, month))
+    if (c.bad || c.left > 0 || year < 1 || day < 1 || day > days_in_month(year, month)) {
         return false;
+    }
     *seconds = days_of(year, month, day) * DAY + clock;
     return true;
 }

@@ -40,16 +40,19 @@ static bool is_presentable(const char *text)
         uint32_t c = follow == 0 ? *p : *p & (0x3fu >> follow);
         static const uint32_t least[4] = {0, 0x80, 0x800, 0x10000};
 
-        if (*p < 0x20 || *p == 0x7f || *p == '\\' || (*p >= 0x80 && *p < 0xc2) || *p > 0xf4)
+        if (*p < 0x20 || *p == 0x7f || *p == '\\' || (*p >= 0x80 && *p < 0xc2) || *p > 0xf4) {
             return false;
+        }
         p++;
         for (unsigned i = 0; i < follow; i++, p++) {
-            if ((*p & 0xc0) != 0x80)
+            if ((*p & 0xc0) != 0x80) {
                 return false;
+            }
             c = c << 6 | (*p & 0x3fu);
         }
-        if (c < least[follow] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        if (c < least[follow] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) {
             return false;
+        }
     }
     return true;
 }
@@ -66,11 +69,13 @@ static enum sl_status add(struct list *list, const char *path, int64_t modified,
     }
     status = sl_grow(&list->entries, &list->capacity, list->count, sizeof *list->entries,
                      SL_LADDERS_MAX);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         return sl_fail_memory(err);
+    }
     copy = sl_strdup(path);
-    if (!copy)
+    if (!copy) {
         return sl_fail_memory(err);
+    }
     list->entries[list->count++] = (struct entry){copy, modified};
     return SL_OK;
 }
@@ -98,32 +103,40 @@ static enum sl_status look(struct list *list, const char *path, unsigned depth,
     }
     if (join(below, path, MASTER)) {
         fd = sl_path_open(list->site->root, below, false, list->site->have_openat2);
-        if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
             status = add(list, path, (int64_t)st.st_mtim.tv_sec, err);
-        if (fd >= 0)
+        }
+        if (fd >= 0) {
             (void)close(fd);
+        }
     }
-    if (status != SL_OK || depth == SL_LADDERS_DEPTH)
+    if (status != SL_OK || depth == SL_LADDERS_DEPTH) {
         return status;
+    }
 
     fd = sl_path_open(list->site->root, path, true, list->site->have_openat2);
-    if (fd < 0)
+    if (fd < 0) {
         return SL_OK; /* not a directory, not ours to read, gone: not a ladder */
+    }
     dir = fdopendir(fd);
     if (!dir) {
         (void)close(fd);
         return sl_fail_memory(err);
     }
     while (status == SL_OK) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
         const struct dirent *e = readdir(dir);
 
-        if (!e)
+        if (!e) {
             break;
+        }
         if ((e->d_type != DT_DIR && e->d_type != DT_LNK && e->d_type != DT_UNKNOWN) ||
-            !sl_path_name_served(e->d_name, strlen(e->d_name)) || !is_presentable(e->d_name))
+            !sl_path_name_served(e->d_name, strlen(e->d_name)) || !is_presentable(e->d_name)) {
             continue;
-        if (join(below, path, e->d_name))
+        }
+        if (join(below, path, e->d_name)) {
             status = look(list, below, depth + 1, err);
+        }
     }
     (void)closedir(dir);
     return status;
@@ -138,10 +151,11 @@ static void write_json_text(struct sl_writer *out, const char *text)
 {
     for (const char *p = text; *p; p++) {
         /* is_presentable let no control character through */
-        if (*p == '"' || *p == '\\')
+        if (*p == '"' || *p == '\\') {
             sl_write_format(out, "\\%c", *p);
-        else
+        } else {
             sl_write_u8(out, (unsigned char)*p);
+        }
     }
 }
 
@@ -152,10 +166,11 @@ static void write_url(struct sl_writer *out, const char *path)
         unsigned char c = (unsigned char)*p;
 
         if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-            strchr("-._~/", c))
+            strchr("-._~/", c)) {
             sl_write_u8(out, c);
-        else
+        } else {
             sl_write_format(out, "%%%02X", c);
+        }
     }
 }
 
@@ -165,10 +180,12 @@ enum sl_status sl_ladders_render(const struct sl_site *site, struct sl_writer *o
     struct list list = {.site = site};
     enum sl_status status = look(&list, "", 0, err);
 
-    if (status != SL_OK)
+    if (status != SL_OK) {
         goto out;
-    if (list.count > 0)
+    }
+    if (list.count > 0) {
         qsort(list.entries, list.count, sizeof *list.entries, by_path);
+    }
     sl_write_text(out, "{\"ladders\":[");
     for (size_t i = 0; i < list.count; i++) {
         const struct entry *e = &list.entries[i];
@@ -183,8 +200,9 @@ enum sl_status sl_ladders_render(const struct sl_site *site, struct sl_writer *o
     sl_write_format(out, "],\"truncated\":%s}\n", list.truncated ? "true" : "false");
     status = sl_writer_finish(out, err);
 out:
-    for (size_t i = 0; i < list.count; i++)
+    for (size_t i = 0; i < list.count; i++) {
         sl_free(list.entries[i].path);
+    }
     sl_free(list.entries);
     return status;
 }

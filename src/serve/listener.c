@@ -18,8 +18,9 @@ static int listen_on(const struct addrinfo *a)
     const int on = 1;
     int fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
 
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     /* SO_REUSEADDR lets a restart pass connections in TIME_WAIT; it never shares a port that is
      * being listened on. TCP_NODELAY is inherited by what is accepted: answers are written whole,
      * and Nagle would only hold back their tails. */
@@ -36,14 +37,17 @@ static int listen_on(const struct addrinfo *a)
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } address = {.six = {0}};
     socklen_t length = sizeof address;
 
-    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+    if (getsockname(fd, &address.any, &length) != 0) {
         return 0;
-    return ntohs(address.ss_family == AF_INET6
-                     ? ((struct sockaddr_in6 *)(void *)&address)->sin6_port
-                     : ((struct sockaddr_in *)(void *)&address)->sin_port);
+    }
+    return ntohs(address.any.sa_family == AF_INET6 ? address.six.sin6_port : address.four.sin_port);
 }
 
 enum sl_status sl_listener_open(const char *address, uint16_t *port, int *fd, struct sl_error *err)
@@ -59,13 +63,16 @@ enum sl_status sl_listener_open(const char *address, uint16_t *port, int *fd, st
     (void)snprintf(where, sizeof where, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, *port);
     (void)snprintf(service, sizeof service, "%u", *port);
     code = getaddrinfo(address, service, &hints, &list);
-    if (code != 0)
+    if (code != 0) {
         return sl_fail(err, SL_EIO, where, "not an address to listen on: %s", gai_strerror(code));
-    for (const struct addrinfo *a = list; a && result < 0; a = a->ai_next)
+    }
+    for (const struct addrinfo *a = list; a && result < 0; a = a->ai_next) {
         result = listen_on(a);
+    }
     freeaddrinfo(list);
-    if (result < 0)
-        return sl_fail(err, SL_EIO, where, "cannot listen: %s", strerror(-result));
+    if (result < 0) {
+        return sl_fail_errno(err, -result, where, "cannot listen");
+    }
     *fd = result;
     *port = port_of(result);
     return SL_OK;

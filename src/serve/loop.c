@@ -23,15 +23,17 @@ struct handed {
 
 static void report(const struct sl_loop *loop, enum sl_status status, const struct sl_error *err)
 {
-    if (status != SL_OK)
+    if (status != SL_OK) {
         sl_log_write(loop->server->log, SL_LOG_ERROR, "serve", "connection dropped: %s", err->msg);
+    }
 }
 
 /* loopexit, not loopbreak: bufferevents close their sockets in callbacks that are still queued. */
 static void end_if_done(struct sl_loop *loop)
 {
-    if (loop->stopping && atomic_load(&loop->load) == 0)
+    if (loop->stopping && atomic_load(&loop->load) == 0) {
         (void)event_base_loopexit(loop->base, NULL);
+    }
 }
 
 void sl_loop_forget(struct sl_loop *loop)
@@ -59,8 +61,9 @@ static void on_handed(evutil_socket_t fd, short what, void *opaque)
     struct handed h;
 
     (void)what;
-    while (read(fd, &h, sizeof h) == (ssize_t)sizeof h)
+    while (read(fd, &h, sizeof h) == (ssize_t)sizeof h) {
         take(loop, &h);
+    }
 }
 
 /* Counts fd and gives it to the loop with the fewest connections. */
@@ -69,9 +72,11 @@ static void hand_over(struct sl_loop *loop, const struct handed *h)
     struct sl_server *server = loop->server;
     struct sl_loop *to = server->loops[0];
 
-    for (unsigned i = 1; i < server->loop_count; i++)
-        if (atomic_load(&server->loops[i]->load) < atomic_load(&to->load))
+    for (unsigned i = 1; i < server->loop_count; i++) {
+        if (atomic_load(&server->loops[i]->load) < atomic_load(&to->load)) {
             to = server->loops[i];
+        }
+    }
     atomic_fetch_add(&to->load, 1);
     if (to == loop) {
         take(loop, h);
@@ -91,19 +96,23 @@ static void on_accept(evutil_socket_t fd, short what, void *opaque)
 
     (void)what;
     for (int i = 0; i < ACCEPT_BATCH; i++) {
+        struct sl_error err = {0};
         struct handed h = {accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), 0};
         unsigned count;
 
         if (h.fd < 0) {
-            if (errno == EAGAIN || errno == EWOULDBLOCK)
+            if (errno == EAGAIN || errno == EWOULDBLOCK) {
                 return;
-            if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO)
+            }
+            if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) {
                 continue;
+            }
             /* Out of descriptors or memory: the listener stays readable, so wait instead of
              * spinning until a connection has gone. */
-            if (!loop->out_of_files)
-                sl_log_write(server->log, SL_LOG_WARN, "serve", "cannot accept: %s",
-                             strerror(errno));
+            if (!loop->out_of_files) {
+                (void)sl_fail_errno(&err, errno, NULL, "cannot accept");
+                sl_log_write(server->log, SL_LOG_WARN, "serve", "%s", err.msg);
+            }
             loop->out_of_files = true;
             (void)event_del(loop->accept);
             (void)event_add(loop->pause, &pause_time);
@@ -127,8 +136,9 @@ static void on_pause_over(evutil_socket_t fd, short what, void *opaque)
 
     (void)fd;
     (void)what;
-    if (!loop->stopping)
+    if (!loop->stopping) {
         (void)event_add(loop->accept, NULL);
+    }
 }
 
 static void on_grace_over(evutil_socket_t fd, short what, void *opaque)
@@ -169,14 +179,17 @@ static enum sl_status create_events(struct sl_loop *loop, bool accepts, struct s
     loop->handed = event_new(loop->base, loop->hand_over[0], EV_READ | EV_PERSIST, on_handed, loop);
     loop->grace = evtimer_new(loop->base, on_grace_over, loop);
     if (!loop->stop || !loop->handed || !loop->grace || event_add(loop->stop, NULL) != 0 ||
-        event_add(loop->handed, NULL) != 0)
+        event_add(loop->handed, NULL) != 0) {
         return sl_fail_memory(err);
-    if (!accepts)
+    }
+    if (!accepts) {
         return SL_OK;
+    }
     loop->pause = evtimer_new(loop->base, on_pause_over, loop);
     loop->accept = event_new(loop->base, server->listener, EV_READ | EV_PERSIST, on_accept, loop);
-    if (!loop->pause || !loop->accept || event_add(loop->accept, NULL) != 0)
+    if (!loop->pause || !loop->accept || event_add(loop->accept, NULL) != 0) {
         return sl_fail_memory(err);
+    }
     return SL_OK;
 }
 
@@ -187,8 +200,9 @@ enum sl_status sl_loop_create(struct sl_loop **out, struct sl_server *server, bo
     enum sl_status status = SL_OK;
     struct sl_loop *loop = sl_alloc_zero(sizeof *loop);
 
-    if (!loop)
+    if (!loop) {
         return sl_fail_memory(err);
+    }
     loop->server = server;
     loop->hand_over[0] = loop->hand_over[1] = -1;
     if (pipe2(loop->hand_over, O_NONBLOCK | O_CLOEXEC) != 0) {
@@ -197,18 +211,21 @@ enum sl_status sl_loop_create(struct sl_loop **out, struct sl_server *server, bo
     }
     config = event_config_new();
     /* No locks: everything of a loop happens on its own thread. */
-    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
+    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0) {
         loop->base = event_base_new_with_config(config);
+    }
     if (!loop->base) {
         status = sl_fail(err, SL_EIO, NULL, "cannot create an event loop");
         goto out;
     }
     status = create_events(loop, accepts, err);
 out:
-    if (config)
+    if (config) {
         event_config_free(config);
-    if (status != SL_OK)
+    }
+    if (status != SL_OK) {
         sl_loop_destroy(&loop);
+    }
     *out = loop;
     return status;
 }
@@ -224,26 +241,34 @@ void sl_loop_destroy(struct sl_loop **out)
     struct event *events[5];
     struct handed h;
 
-    if (!loop)
+    if (!loop) {
         return;
+    }
     *out = NULL;
-    while (loop->connections)
+    while (loop->connections) {
         sl_conn_abort(loop->connections);
+    }
     /* What was accepted too late for anybody to take it. */
-    while (loop->hand_over[0] >= 0 && read(loop->hand_over[0], &h, sizeof h) == (ssize_t)sizeof h)
+    while (loop->hand_over[0] >= 0 && read(loop->hand_over[0], &h, sizeof h) == (ssize_t)sizeof h) {
         (void)close(h.fd);
+    }
     events[0] = loop->stop;
     events[1] = loop->handed;
     events[2] = loop->accept;
     events[3] = loop->pause;
     events[4] = loop->grace;
-    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
-        if (events[i])
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+        if (events[i]) {
             event_free(events[i]);
-    if (loop->base)
+        }
+    }
+    if (loop->base) {
         event_base_free(loop->base);
-    for (int i = 0; i < 2; i++)
-        if (loop->hand_over[i] >= 0)
+    }
+    for (int i = 0; i < 2; i++) {
+        if (loop->hand_over[i] >= 0) {
             (void)close(loop->hand_over[i]);
+        }
+    }
     sl_free(loop);
 }

@@ -36,7 +36,7 @@ SL_NODISCARD enum sl_status sl_loop_create(struct sl_loop **out, struct sl_serve
 /* Until the stop and the end of the last connection or of the grace time. */
 void sl_loop_run(struct sl_loop *loop);
 /* Not while it runs. Closes what is left. */
-void sl_loop_destroy(struct sl_loop **loop);
+void sl_loop_destroy(struct sl_loop **out);
 /* For sl_conn: one of this loop's connections is gone. */
 void sl_loop_forget(struct sl_loop *loop);
 

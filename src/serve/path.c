@@ -11,12 +11,15 @@
 
 static int hex_value(char c)
 {
-    if (c >= '0' && c <= '9')
+    if (c >= '0' && c <= '9') {
         return c - '0';
-    if (c >= 'a' && c <= 'f')
+    }
+    if (c >= 'a' && c <= 'f') {
         return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
+    }
+    if (c >= 'A' && c <= 'F') {
         return c - 'A' + 10;
+    }
     return -1;
 }
 
@@ -33,16 +36,19 @@ static int decode_segment(const char *p, size_t size, char *out, size_t room, si
             int high = size - i > 2 ? hex_value(p[i + 1]) : -1;
             int low = size - i > 2 ? hex_value(p[i + 2]) : -1;
 
-            if (high < 0 || low < 0)
+            if (high < 0 || low < 0) {
                 return 400;
+            }
             c = (unsigned char)(high << 4 | low);
             i += 2;
         }
         /* An encoded slash would be a separator to the file system and none to the client. */
-        if (c < 0x20 || c == 0x7f || c == '/' || c == '\\')
+        if (c < 0x20 || c == 0x7f || c == '/' || c == '\\') {
             return 400;
-        if (n + 1 >= room)
+        }
+        if (n + 1 >= room) {
             return 414;
+        }
         out[n++] = (char)c;
     }
     *length = n;
@@ -63,32 +69,39 @@ int sl_path_decode(const char *path, size_t size, char *out)
     size_t at = 0; /* out holds at bytes, without a slash at the end */
     bool directory = true;
 
-    if (size == 0 || path[0] != '/')
+    if (size == 0 || path[0] != '/') {
         return 400;
+    }
     for (size_t i = 1; i <= size;) {
         const char *slash = i < size ? memchr(path + i, '/', size - i) : NULL;
         size_t end = slash ? (size_t)(slash - path) : size;
         size_t start = at > 0 ? at + 1 : 0, length;
         int status;
 
-        if (start >= SL_SERVE_PATH_MAX)
+        if (start >= SL_SERVE_PATH_MAX) {
             return 414;
+        }
         status = decode_segment(path + i, end - i, out + start, SL_SERVE_PATH_MAX - start, &length);
-        if (status)
+        if (status) {
             return status;
+        }
         directory = true;
         if (length == 2 && memcmp(out + start, "..", 2) == 0) {
-            if (at == 0)
+            if (at == 0) {
                 return 400;
-            while (at > 0 && out[--at] != '/')
+            }
+            while (at > 0 && out[--at] != '/') {
                 ;
+            }
         } else if (length == 0 && slash) {
             return 404; /* an empty segment: a second name for something else */
         } else if (length > 0 && !(length == 1 && out[start] == '.')) {
-            if (!sl_path_name_served(out + start, length))
+            if (!sl_path_name_served(out + start, length)) {
                 return 404;
-            if (start > 0)
+            }
+            if (start > 0) {
                 out[start - 1] = '/';
+            }
             at = start + length;
             directory = false;
         }
@@ -108,9 +121,9 @@ static int open_beneath(int root, const char *relative, unsigned flags)
     int tries = 0;
 
     /* EAGAIN: a rename raced with "..", openat2(2) */
-    do
+    do {
         fd = syscall(SYS_openat2, root, relative, &how, sizeof how);
-    while (fd < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < 8)));
+    } while (fd < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < 8)));
     return fd < 0 ? -errno : (int)fd;
 }
 
@@ -118,8 +131,9 @@ bool sl_path_have_openat2(int root)
 {
     int fd = open_beneath(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    if (fd < 0)
+    if (fd < 0) {
         return false;
+    }
     (void)close(fd);
     return true;
 }
@@ -136,21 +150,24 @@ static int open_stepwise(int root, const char *relative, unsigned flags)
         size_t length = slash ? (size_t)(slash - relative) : strlen(relative);
         unsigned how = slash ? O_PATH | O_DIRECTORY | O_CLOEXEC : flags;
 
-        if (length >= sizeof name)
+        if (length >= sizeof name) {
             fd = -ENAMETOOLONG;
-        else {
+        } else {
             memcpy(name, relative, length);
             name[length] = '\0';
-            do
+            do {
                 fd = openat(dir, name, (int)(how | O_NOFOLLOW));
-            while (fd < 0 && errno == EINTR);
-            if (fd < 0)
+            } while (fd < 0 && errno == EINTR);
+            if (fd < 0) {
                 fd = -errno;
+            }
         }
-        if (dir != root)
+        if (dir != root) {
             (void)close(dir);
-        if (fd < 0 || !slash)
+        }
+        if (fd < 0 || !slash) {
             return fd;
+        }
         dir = fd;
         relative = slash + 1;
     }
@@ -161,10 +178,12 @@ int sl_path_open(int root, const char *relative, bool directory, bool have_opena
     /* O_NONBLOCK: opening a FIFO would wait for its writer; regular files ignore it. */
     unsigned flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
-    if (directory)
+    if (directory) {
         flags |= O_DIRECTORY;
-    if (relative[0] == '\0')
+    }
+    if (relative[0] == '\0') {
         relative = ".";
+    }
     return have_openat2 ? open_beneath(root, relative, flags)
                         : open_stepwise(root, relative, flags);
 }

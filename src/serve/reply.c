@@ -43,16 +43,19 @@ void sl_reply_init(struct sl_reply *reply)
 void sl_reply_clear(struct sl_reply *reply)
 {
     sl_free(reply->owned);
-    if (reply->fd >= 0)
+    if (reply->fd >= 0) {
         (void)close(reply->fd);
+    }
     sl_reply_init(reply);
 }
 
 const char *sl_reply_phrase(int status)
 {
-    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
-        if (phrases[i].status == status)
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
+        if (phrases[i].status == status) {
             return phrases[i].phrase;
+        }
+    }
     return "Error";
 }
 
@@ -78,14 +81,15 @@ void sl_reply_fail(struct sl_reply *reply, const struct sl_request *r, int statu
 static void write_cors(const struct sl_reply *reply, struct sl_writer *out)
 {
     sl_write_text(out, "Access-Control-Allow-Origin: *\r\n");
-    if (reply->options)
+    if (reply->options) {
         sl_write_text(out, "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
                            "Access-Control-Allow-Headers: Range, If-Match, If-None-Match, "
                            "If-Modified-Since, If-Unmodified-Since, If-Range, Cache-Control\r\n"
                            "Access-Control-Max-Age: 86400\r\n");
-    else
+    } else {
         sl_write_text(out, "Access-Control-Expose-Headers: Accept-Ranges, Content-Length, "
                            "Content-Range, Date, ETag, Last-Modified\r\n");
+    }
 }
 
 /* What the page needs and nothing from elsewhere: hls.js runs its worker from a blob, and media
@@ -105,39 +109,48 @@ void sl_reply_head(const struct sl_reply *reply, const struct sl_request *r, boo
     sl_write_format(out, "HTTP/1.1 %d %s\r\nServer: sluice\r\nDate: %s\r\n", reply->status,
                     sl_reply_phrase(reply->status), date);
     /* RFC 9112 9.3: persistence is the rule in 1.1 and must be said in 1.0. */
-    if (close)
+    if (close) {
         sl_write_text(out, "Connection: close\r\n");
-    else if (r->minor == 0)
+    } else if (r->minor == 0) {
         sl_write_text(out, "Connection: keep-alive\r\n");
-    if (reply->options || reply->status == 405) /* RFC 9110 15.5.6 */
+    }
+    if (reply->options || reply->status == 405) { /* RFC 9110 15.5.6 */
         sl_write_text(out, "Allow: GET, HEAD, OPTIONS\r\n");
-    if (reply->status == 503)
+    }
+    if (reply->status == 503) {
         sl_write_text(out, "Retry-After: 1\r\n");
+    }
     /* No length where there can be no content: RFC 9110 8.6 */
     if (reply->status != 204 && reply->status != 304) {
-        if (reply->type)
+        if (reply->type) {
             sl_write_format(out, "Content-Type: %s\r\n", reply->type);
+        }
         sl_write_format(out, "Content-Length: %" PRId64 "\r\n", reply->count);
     }
-    if (reply->status == 206)
+    if (reply->status == 206) {
         sl_write_format(out, "Content-Range: bytes %" PRId64 "-%" PRId64 "/%" PRId64 "\r\n",
                         reply->first, reply->first + reply->count - 1, reply->size);
-    else if (reply->status == 416) /* RFC 9110 14.4 */
+    } else if (reply->status == 416) { /* RFC 9110 14.4 */
         sl_write_format(out, "Content-Range: bytes */%" PRId64 "\r\n", reply->size);
-    if (reply->ranges)
+    }
+    if (reply->ranges) {
         sl_write_text(out, "Accept-Ranges: bytes\r\n");
-    if (reply->validators.etag[0])
+    }
+    if (reply->validators.etag[0]) {
         sl_write_format(out, "ETag: %s\r\n", reply->validators.etag);
+    }
     if (reply->validators.modified >= 0) {
         /* RFC 9110 8.8.2.1: never later than the answer itself */
         sl_date_format(reply->validators.modified < now ? reply->validators.modified : now, date);
         sl_write_format(out, "Last-Modified: %s\r\n", date);
     }
-    if (reply->cache)
+    if (reply->cache) {
         sl_write_format(out, "Cache-Control: %s\r\n", reply->cache);
+    }
     write_cors(reply, out);
     sl_write_text(out, "X-Content-Type-Options: nosniff\r\n");
-    if (reply->page)
+    if (reply->page) {
         sl_write_text(out, page_policy);
+    }
     sl_write_text(out, "\r\n");
 }

@@ -68,9 +68,11 @@ bool sl_is_tchar(unsigned char c)
 
 static bool is_token(struct sl_text t)
 {
-    for (size_t i = 0; i < t.size; i++)
-        if (!sl_is_tchar((unsigned char)t.data[i]))
+    for (size_t i = 0; i < t.size; i++) {
+        if (!sl_is_tchar((unsigned char)t.data[i])) {
             return false;
+        }
+    }
     return t.size > 0;
 }
 
@@ -81,9 +83,11 @@ static char lower(char c)
 
 bool sl_text_is(struct sl_text text, const char *word)
 {
-    for (size_t i = 0; i < text.size; i++)
-        if (word[i] == '\0' || lower(text.data[i]) != word[i])
+    for (size_t i = 0; i < text.size; i++) {
+        if (word[i] == '\0' || lower(text.data[i]) != word[i]) {
             return false;
+        }
+    }
     return word[text.size] == '\0';
 }
 
@@ -94,10 +98,12 @@ static bool is_blank(char c)
 
 static struct sl_text trim(struct sl_text t)
 {
-    for (; t.size > 0 && is_blank(t.data[0]); t.data++, t.size--)
+    for (; t.size > 0 && is_blank(t.data[0]); t.data++, t.size--) {
         ;
-    for (; t.size > 0 && is_blank(t.data[t.size - 1]); t.size--)
+    }
+    for (; t.size > 0 && is_blank(t.data[t.size - 1]); t.size--) {
         ;
+    }
     return t;
 }
 
@@ -111,16 +117,18 @@ bool sl_list_next(struct sl_text *list, struct sl_text *element)
         *element = trim((struct sl_text){list->data, length});
         list->data += passed;
         list->size -= passed;
-        if (element->size > 0)
+        if (element->size > 0) {
             return true;
+        }
     }
     return false;
 }
 
 struct sl_text sl_request_text(const struct sl_request *r, struct sl_span span)
 {
-    if (!r->head.data)
+    if (!r->head.data) {
         return (struct sl_text){NULL, 0};
+    }
     return (struct sl_text){(const char *)r->head.data + span.at, span.size};
 }
 
@@ -158,8 +166,9 @@ static bool target_chars_valid(struct sl_text t)
     for (size_t i = 0; i < t.size; i++) {
         unsigned char c = (unsigned char)t.data[i];
 
-        if (c <= 0x20 || c >= 0x7f || strchr("#\"<>", c))
+        if (c <= 0x20 || c >= 0x7f || strchr("#\"<>", c)) {
             return false;
+        }
     }
     return t.size > 0;
 }
@@ -170,11 +179,13 @@ static enum sl_request_result parse_target(struct sl_request *r, struct sl_text 
     struct sl_text path = target, prefix = {target.data, sizeof scheme - 1};
     const char *query;
 
-    if (!target_chars_valid(target))
+    if (!target_chars_valid(target)) {
         return refuse(r, 400, "the target holds a character that must be encoded");
+    }
     r->target = span_of(r, target);
-    if (r->method == SL_METHOD_REFUSED || r->method == SL_METHOD_UNKNOWN)
+    if (r->method == SL_METHOD_REFUSED || r->method == SL_METHOD_UNKNOWN) {
         return SL_REQUEST_MORE; /* it is refused anyway, whatever the form */
+    }
     if (target.size == 1 && target.data[0] == '*' && r->method == SL_METHOD_OPTIONS) {
         r->asterisk = true;
         return SL_REQUEST_MORE;
@@ -183,10 +194,12 @@ static enum sl_request_result parse_target(struct sl_request *r, struct sl_text 
         struct sl_text rest = {target.data + prefix.size, target.size - prefix.size};
         size_t end = 0;
 
-        while (end < rest.size && rest.data[end] != '/' && rest.data[end] != '?')
+        while (end < rest.size && rest.data[end] != '/' && rest.data[end] != '?') {
             end++;
-        if (!sl_authority_valid(rest.data, end))
+        }
+        if (!sl_authority_valid(rest.data, end)) {
             return refuse(r, 400, "the target's authority is not host or host:port");
+        }
         r->authority = span_of(r, (struct sl_text){rest.data, end});
         path = (struct sl_text){rest.data + end, rest.size - end};
         /* RFC 9112 3.2.4: OPTIONS http://host is OPTIONS * */
@@ -198,8 +211,9 @@ static enum sl_request_result parse_target(struct sl_request *r, struct sl_text 
         return refuse(r, 400, "the target is neither a path nor an http URI");
     }
     query = path.size > 0 ? memchr(path.data, '?', path.size) : NULL;
-    if (query)
+    if (query) {
         path.size = (size_t)(query - path.data);
+    }
     r->path = span_of(r, path);
     return SL_REQUEST_MORE;
 }
@@ -210,33 +224,40 @@ static enum sl_request_result parse_request_line(struct sl_request *r, struct sl
     const char *first = memchr(line.data, ' ', line.size), *second;
     struct sl_text method, target, version;
 
-    if (!first)
+    if (!first) {
         return refuse(r, 400, "the request line has no target");
+    }
     method = (struct sl_text){line.data, (size_t)(first - line.data)};
     target = (struct sl_text){first + 1, line.size - method.size - 1};
     second = target.size > 0 ? memchr(target.data, ' ', target.size) : NULL;
-    if (!second)
+    if (!second) {
         return refuse(r, 400, "the request line has no version");
+    }
     target.size = (size_t)(second - target.data);
     version = (struct sl_text){second + 1, line.size - method.size - target.size - 2};
 
-    if (!is_token(method))
+    if (!is_token(method)) {
         return refuse(r, 400, "the method is not a token");
+    }
     /* HTTP-version = "HTTP/" DIGIT "." DIGIT, case-sensitive: RFC 9112 2.3 */
     if (version.size != 8 || memcmp(version.data, "HTTP/", 5) != 0 || version.data[6] != '.' ||
         version.data[5] < '0' || version.data[5] > '9' || version.data[7] < '0' ||
-        version.data[7] > '9')
+        version.data[7] > '9') {
         return refuse(r, 400, "the request line does not end in a version");
-    if (version.data[5] != '1')
+    }
+    if (version.data[5] != '1') {
         return refuse(r, 505, "only HTTP/1.x is spoken here");
+    }
     r->minor = version.data[7] == '0' ? 0 : 1;
 
     r->method_text = span_of(r, method);
     r->method = SL_METHOD_UNKNOWN;
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (strlen(methods[i].name) == method.size &&
-            memcmp(methods[i].name, method.data, method.size) == 0)
+            memcmp(methods[i].name, method.data, method.size) == 0) {
             r->method = methods[i].method;
+        }
+    }
     return parse_target(r, target);
 }
 
@@ -247,26 +268,33 @@ static enum sl_request_result parse_field(struct sl_request *r, struct sl_text l
     struct sl_text name, value;
     struct sl_field *f;
 
-    if (is_blank(line.data[0]))
+    if (is_blank(line.data[0])) {
         return refuse(r, 400, "folded header lines are not taken"); /* RFC 9112 5.2 */
-    if (!colon)
+    }
+    if (!colon) {
         return refuse(r, 400, "a header line has no colon");
+    }
     name = (struct sl_text){line.data, (size_t)(colon - line.data)};
-    if (!is_token(name)) /* a space before the colon, too: RFC 9112 5.1 */
+    if (!is_token(name)) { /* a space before the colon, too: RFC 9112 5.1 */
         return refuse(r, 400, "a header name is not a token");
-    if (r->field_count == SL_REQUEST_FIELDS_MAX)
+    }
+    if (r->field_count == SL_REQUEST_FIELDS_MAX) {
         return refuse(r, 431, "too many header fields");
+    }
     value = trim((struct sl_text){colon + 1, line.size - name.size - 1});
 
     f = &r->fields[r->field_count++];
     *f = (struct sl_field){SL_FIELD_OTHER, span_of(r, name), span_of(r, value)};
     for (size_t i = 0; i < sizeof known_fields / sizeof *known_fields; i++) {
-        if (!sl_text_is(name, known_fields[i].name))
+        if (!sl_text_is(name, known_fields[i].name)) {
             continue;
+        }
         f->id = known_fields[i].id;
-        for (size_t k = 0; known_fields[i].single && k + 1 < r->field_count; k++)
-            if (r->fields[k].id == f->id)
+        for (size_t k = 0; known_fields[i].single && k + 1 < r->field_count; k++) {
+            if (r->fields[k].id == f->id) {
                 return refuse(r, 400, "a header field that may stand once stands twice");
+            }
+        }
     }
     return SL_REQUEST_MORE;
 }
@@ -297,30 +325,39 @@ static enum sl_request_result finish(struct sl_request *r)
     struct sl_text expect = sl_request_field(r, SL_FIELD_EXPECT);
     bool body = false;
 
-    if (!host.data && r->minor > 0) /* RFC 9112 3.2 */
+    if (!host.data && r->minor > 0) { /* RFC 9112 3.2 */
         return refuse(r, 400, "HTTP/1.1 needs a Host field");
-    if (host.data && !sl_authority_valid(host.data, host.size))
+    }
+    if (host.data && !sl_authority_valid(host.data, host.size)) {
         return refuse(r, 400, "the Host field is not host or host:port");
-    if (coding.data && (length.data || r->minor == 0)) /* RFC 9112 6.1 */
+    }
+    if (coding.data && (length.data || r->minor == 0)) { /* RFC 9112 6.1 */
         return refuse(r, 400, "the length of the body is stated twice");
-    for (size_t i = 0; i < length.size; i++) {
-        if (length.data[i] < '0' || length.data[i] > '9')
+    }
+    for (size_t i = 0; length.data && i < length.size; i++) {
+        if (length.data[i] < '0' || length.data[i] > '9') {
             return refuse(r, 400, "Content-Length is not a number");
+        }
         body = body || length.data[i] != '0' || i > 0;
     }
-    if (length.data && length.size == 0)
+    if (length.data && length.size == 0) {
         return refuse(r, 400, "Content-Length is empty");
+    }
 
-    if (r->method == SL_METHOD_UNKNOWN)
+    if (r->method == SL_METHOD_UNKNOWN) {
         return refuse(r, 501, "this method is not known here");
-    if (r->method == SL_METHOD_REFUSED)
+    }
+    if (r->method == SL_METHOD_REFUSED) {
         return refuse(r, 405, "this server is read only");
-    if (coding.data || body)
+    }
+    if (coding.data || body) {
         return refuse(r, 400, "a request here has no body");
+    }
     /* RFC 9110 10.1.1: 100-continue without a body needs no interim answer; in HTTP/1.0 the field
      * means nothing. */
-    if (expect.data && r->minor > 0 && !sl_text_is(expect, "100-continue"))
+    if (expect.data && r->minor > 0 && !sl_text_is(expect, "100-continue")) {
         return refuse(r, 417, "only 100-continue can be expected");
+    }
 
     r->phase = SL_REQUEST_OVER;
     r->keep_alive = wants_keep_alive(r);
@@ -333,8 +370,9 @@ static enum sl_request_result parse_line(struct sl_request *r)
 
     if (r->phase == SL_REQUEST_START && line.size == 0) {
         /* RFC 9112 2.2: at least one empty line in front should be passed over. */
-        if (r->blank)
+        if (r->blank) {
             return refuse(r, 400, "an empty line where a request should start");
+        }
         r->blank = true;
         r->head.size = 0;
         return SL_REQUEST_MORE;
@@ -376,8 +414,9 @@ static size_t scan(struct sl_request *r, const uint8_t *p, size_t size)
             (void)refuse(r, 400, "this does not start like a request");
             break;
         }
-        if (c == '\n')
+        if (c == '\n') {
             return i + 1;
+        }
         after_cr = c == '\r';
     }
     return i;
@@ -390,20 +429,25 @@ enum sl_request_result sl_request_feed(struct sl_request *r, const void *data, s
     enum sl_request_result result = SL_REQUEST_MORE;
 
     *used = 0;
-    if (r->phase == SL_REQUEST_OVER)
+    if (r->phase == SL_REQUEST_OVER) {
         return r->status ? SL_REQUEST_BAD : SL_REQUEST_DONE;
+    }
     while (result == SL_REQUEST_MORE && *used < size) {
         size_t take = scan(r, p + *used, size - *used);
 
-        if (take > 0)
+        if (take > 0) {
             sl_write_bytes(&r->head, p + *used, take);
+        }
         *used += take;
-        if (r->head.status != SL_OK)
+        if (r->head.status != SL_OK) {
             return refuse(r, 503, "out of memory");
-        if (r->status)
+        }
+        if (r->status) {
             return SL_REQUEST_BAD;
-        if (r->head.data[r->head.size - 1] == '\n')
+        }
+        if (take > 0 && p[*used - 1] == '\n') {
             result = parse_line(r);
+        }
     }
     return result;
 }

@@ -23,8 +23,9 @@ static enum sl_status to_timeval(const char *key, struct sl_rational seconds, st
 {
     int64_t micros;
 
-    if (!sl_rational_valid(seconds))
+    if (!sl_rational_valid(seconds)) {
         return sl_fail(err, SL_EINVAL, key, "a time above 0 seconds is expected");
+    }
     micros = sl_muldiv(seconds.num, 1000000, seconds.den, SL_ROUND_UP);
     out->tv_sec = (time_t)(micros / 1000000);
     out->tv_usec = (suseconds_t)(micros % 1000000);
@@ -48,8 +49,9 @@ static enum sl_status set_times(struct sl_server *s, const struct sl_serve_param
 
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         status = to_timeval(times[i].key, times[i].value, times[i].out, err);
-        if (status != SL_OK)
+        if (status != SL_OK) {
             return status;
+        }
     }
     s->write_least = sl_muldiv(1024, p->write_timeout.num, p->write_timeout.den, SL_ROUND_UP);
     return SL_OK;
@@ -60,10 +62,12 @@ static unsigned thread_count(int64_t wanted)
     cpu_set_t set;
     int cpus = 1;
 
-    if (wanted == 0 && sched_getaffinity(0, sizeof set, &set) == 0)
+    if (wanted == 0 && sched_getaffinity(0, sizeof set, &set) == 0) {
         cpus = CPU_COUNT(&set);
-    if (wanted == 0)
+    }
+    if (wanted == 0) {
         wanted = cpus;
+    }
     return wanted < SL_SERVE_THREADS_MAX ? (unsigned)wanted : SL_SERVE_THREADS_MAX;
 }
 
@@ -74,12 +78,14 @@ static unsigned connection_limit(const struct sl_server *s, int64_t wanted)
     struct rlimit limit;
     int64_t most;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
         return (unsigned)wanted;
-    most = limit.rlim_cur > 2 * FILES_KEPT ? ((int64_t)limit.rlim_cur - FILES_KEPT) / 2
-                                           : FILES_KEPT / 2;
-    if (most >= wanted)
+    }
+    most = limit.rlim_cur > FILES_KEPT * 2UL ? ((int64_t)limit.rlim_cur - FILES_KEPT) / 2
+                                             : FILES_KEPT / 2;
+    if (most >= wanted) {
         return (unsigned)wanted;
+    }
     sl_log_write(s->log, SL_LOG_WARN, "serve",
                  "only %lld connections at a time: the limit of open files is %lld",
                  (long long)most, (long long)limit.rlim_cur);
@@ -93,8 +99,9 @@ enum sl_status sl_serve_open(struct sl_server **out, const struct sl_serve_param
     enum sl_status status;
 
     *out = NULL;
-    if (!s)
+    if (!s) {
         return sl_fail_memory(err);
+    }
     s->site.root = s->listener = s->stop_event = -1;
     s->log = log;
     s->access = params->access;
@@ -102,11 +109,13 @@ enum sl_status sl_serve_open(struct sl_server **out, const struct sl_serve_param
     s->port = (uint16_t)params->port;
     s->connections_max = connection_limit(s, params->connections);
     status = set_times(s, params, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         goto out;
+    }
     status = sl_site_open(&s->site, params->root, params->segment_age, log, err);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         goto out;
+    }
     s->stop_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (s->stop_event < 0) {
         status = sl_fail_errno(err, errno, NULL, "eventfd");
@@ -115,12 +124,14 @@ enum sl_status sl_serve_open(struct sl_server **out, const struct sl_serve_param
     status = sl_listener_open(params->listen, &s->port, &s->listener, err);
     for (unsigned n = thread_count(params->threads); status == SL_OK && s->loop_count < n;) {
         status = sl_loop_create(&s->loops[s->loop_count], s, s->loop_count == 0, err);
-        if (status == SL_OK)
+        if (status == SL_OK) {
             s->loop_count++;
+        }
     }
 out:
-    if (status != SL_OK)
+    if (status != SL_OK) {
         sl_serve_destroy(&s);
+    }
     *out = s;
     return status;
 }
@@ -144,16 +155,19 @@ enum sl_status sl_serve_run(struct sl_server *s, struct sl_error *err)
     while (status == SL_OK && started < s->loop_count) {
         int error = pthread_create(&s->loops[started]->thread, NULL, run_loop, s->loops[started]);
 
-        if (error == 0)
+        if (error == 0) {
             started++;
-        else
+        } else {
             status = sl_fail_errno(err, error, NULL, "cannot start a thread");
+        }
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (status != SL_OK)
+    if (status != SL_OK) {
         sl_serve_stop(s);
-    for (unsigned i = 0; i < started; i++)
+    }
+    for (unsigned i = 0; i < started; i++) {
         (void)pthread_join(s->loops[i]->thread, NULL);
+    }
     return status;
 }
 
@@ -171,15 +185,19 @@ void sl_serve_destroy(struct sl_server **out)
 {
     struct sl_server *s = *out;
 
-    if (!s)
+    if (!s) {
         return;
+    }
     *out = NULL;
-    for (unsigned i = 0; i < s->loop_count; i++)
+    for (unsigned i = 0; i < s->loop_count; i++) {
         sl_loop_destroy(&s->loops[i]);
-    if (s->listener >= 0)
+    }
+    if (s->listener >= 0) {
         (void)close(s->listener);
-    if (s->stop_event >= 0)
+    }
+    if (s->stop_event >= 0) {
         (void)close(s->stop_event);
+    }
     sl_site_close(&s->site);
     sl_free(s);
 }

@@ -38,6 +38,6 @@ SL_NODISCARD enum sl_status sl_serve_open(struct sl_server **out,
                                           const struct sl_log *log, struct sl_error *err);
 SL_NODISCARD enum sl_status sl_serve_run(struct sl_server *s, struct sl_error *err);
 void sl_serve_stop(struct sl_server *s);
-void sl_serve_destroy(struct sl_server **s);
+void sl_serve_destroy(struct sl_server **out);
 
 #endif

@@ -28,26 +28,30 @@ enum sl_status sl_site_open(struct sl_site *site, const char *root, int64_t segm
 {
     site->log = log;
     site->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (site->root < 0)
+    if (site->root < 0) {
         return sl_fail_errno(err, errno, root, "cannot serve this directory");
+    }
     site->have_openat2 = sl_path_have_openat2(site->root);
-    if (!site->have_openat2)
+    if (!site->have_openat2) {
         sl_log_write(log, SL_LOG_INFO, "serve",
                      "this system has no openat2: symbolic links are not followed");
+    }
     /* Names are used again when a run goes to the same directory, so nothing may be kept without
      * asking unless the owner says that this never happens. */
-    if (segment_age > 0)
+    if (segment_age > 0) {
         (void)snprintf(site->media_cache, sizeof site->media_cache,
                        "public, max-age=%" PRId64 ", immutable", segment_age);
-    else
+    } else {
         (void)snprintf(site->media_cache, sizeof site->media_cache, "no-cache");
+    }
     return SL_OK;
 }
 
 void sl_site_close(struct sl_site *site)
 {
-    if (site->root >= 0)
+    if (site->root >= 0) {
         (void)close(site->root);
+    }
     site->root = -1;
 }
 
@@ -63,8 +67,9 @@ static void answer_asset(const struct sl_request *r, int64_t now, const char *na
     const struct sl_asset *asset = sl_assets;
     int status;
 
-    while (asset->name && strcmp(asset->name, name) != 0)
+    while (asset->name && strcmp(asset->name, name) != 0) {
         asset++;
+    }
     if (!asset->name) {
         sl_reply_fail(reply, r, 404,
                       sl_assets[0].name ? NULL : "this build does not hold the page");
@@ -116,8 +121,9 @@ static uint8_t *read_whole(int fd, size_t size, int *error)
     while (data && got < size) {
         ssize_t n = pread(fd, data + got, size - got, (off_t)got);
 
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && errno == EINTR) {
             continue;
+        }
         if (n <= 0) {
             *error = n < 0 ? errno : ESTALE; /* it became shorter */
             sl_free(data);
@@ -141,19 +147,22 @@ static uint8_t *read_version(int fd, struct stat *st, int *error)
         struct stat after;
         uint8_t *data = read_whole(fd, (size_t)st->st_size, error);
 
-        if (!data && *error != ESTALE)
+        if (!data && *error != ESTALE) {
             return NULL;
+        }
         if (fstat(fd, &after) != 0) {
             *error = errno;
             sl_free(data);
             return NULL;
         }
-        if (data && same_version(st, &after))
+        if (data && same_version(st, &after)) {
             return data;
+        }
         sl_free(data);
         *st = after;
-        if (st->st_size > SMALL_FILE)
+        if (st->st_size > SMALL_FILE) {
             break;
+        }
     }
     *error = ESTALE;
     return NULL;
@@ -182,11 +191,14 @@ static void fail_errno(const struct sl_site *site, const struct sl_request *r, c
                        int error, struct sl_reply *reply)
 {
     int status = status_of_errno(error);
+    struct sl_error err = {0};
 
-    if (status != 404)
-        sl_log_write(site->log, SL_LOG_WARN, "serve", "%s: %s", path, strerror(error));
-    else if (error == EXDEV || error == ELOOP)
+    if (status != 404) {
+        (void)sl_fail_errno(&err, error, path, "cannot be served");
+        sl_log_write(site->log, SL_LOG_WARN, "serve", "%s: %s", path, err.msg);
+    } else if (error == EXDEV || error == ELOOP) {
         sl_log_write(site->log, SL_LOG_WARN, "serve", "%s: a link leaves the directory", path);
+    }
     sl_reply_fail(reply, r, status, NULL);
 }
 
@@ -284,19 +296,21 @@ void sl_site_answer(const struct sl_site *site, const struct sl_request *r, int6
         answer_options(reply);
         return;
     }
-    if (target.size == 0) /* http://host without a path: RFC 9110 4.2.3 */
+    if (target.size == 0) { /* http://host without a path: RFC 9110 4.2.3 */
         target = (struct sl_text){"/", 1};
+    }
     status = sl_path_decode(target.data, target.size, path);
-    if (status)
+    if (status) {
         sl_reply_fail(reply, r, status, NULL);
-    else if (r->method == SL_METHOD_OPTIONS)
+    } else if (r->method == SL_METHOD_OPTIONS) {
         answer_options(reply);
-    else if (path[0] == '\0')
+    } else if (path[0] == '\0') {
         answer_asset(r, now, "index.html", reply);
-    else if (strcmp(path, OWN_PREFIX "ladders.json") == 0)
+    } else if (strcmp(path, OWN_PREFIX "ladders.json") == 0) {
         answer_ladders(site, r, reply);
-    else if (strncmp(path, OWN_PREFIX, sizeof OWN_PREFIX - 1) == 0)
+    } else if (strncmp(path, OWN_PREFIX, sizeof OWN_PREFIX - 1) == 0) {
         answer_asset(r, now, path + sizeof OWN_PREFIX - 1, reply);
-    else
+    } else {
         answer_file(site, r, now, path, reply);
+    }
 }

@@ -54,8 +54,10 @@ const struct sl_media_type *sl_media_type_of(const char *path)
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
 
-    for (size_t i = 0; dot && dot != name && i < sizeof types / sizeof *types; i++)
-        if (strcasecmp(dot + 1, types[i].extension) == 0)
+    for (size_t i = 0; dot && dot != name && i < sizeof types / sizeof *types; i++) {
+        if (strcasecmp(dot + 1, types[i].extension) == 0) {
             return &types[i];
+        }
+    }
     return &unknown;
 }

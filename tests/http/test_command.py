@@ -223,7 +223,7 @@ def test_unreadable_file(own):
     with Server(own, wrap=less if os.geteuid() == 0 else ()) as server:
         assert server.get("/locked.txt").status == 403
         assert server.get("/small.txt").status == 200
-        assert "locked.txt: Permission denied" in server.stop()[1]
+        assert "locked.txt: cannot be served: Permission denied" in server.stop()[1]
 
 
 def test_sendfile(site):

@@ -134,11 +134,11 @@ static void test_ranges(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t first = 0, count = 0;
         struct sl_request r;
-        int result;
+        enum sl_range_result result;
 
         request(&r, "GET", cases[i].fields);
         result = sl_range_check(&r, &validators, NOW, cases[i].size, &first, &count);
-        if (result != (int)cases[i].result ||
+        if (result != cases[i].result ||
             (result == SL_RANGE_PART && (first != cases[i].first || count != cases[i].count)))
             fail_msg("%s: %d, %lld, %lld", cases[i].fields, result, (long long)first,
                      (long long)count);

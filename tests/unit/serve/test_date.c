@@ -59,8 +59,9 @@ static void test_parse(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool ok = sl_date_parse(cases[i].text, strlen(cases[i].text), NOW, &seconds);
 
-        if (ok != (cases[i].seconds >= 0) || (ok && seconds != cases[i].seconds))
+        if (ok != (cases[i].seconds >= 0) || (ok && seconds != cases[i].seconds)) {
             fail_msg("%s: %d, %lld", cases[i].text, ok, (long long)seconds);
+        }
     }
 }
 
@@ -78,8 +79,9 @@ static void test_format(void **state)
         sl_date_format(s, ours);
         assert_non_null(gmtime_r(&t, &tm));
         assert_int_not_equal(strftime(theirs, sizeof theirs, "%a, %d %b %Y %H:%M:%S GMT", &tm), 0);
-        if (strcmp(ours, theirs) != 0)
+        if (strcmp(ours, theirs) != 0) {
             fail_msg("%s, not %s", ours, theirs);
+        }
         assert_true(sl_date_parse(ours, strlen(ours), NOW, &back));
         assert_true(back == s);
     }

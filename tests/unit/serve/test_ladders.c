@@ -35,9 +35,11 @@ static void render(char *out, size_t size)
         static const char key[] = ",\"modified\":";
 
         assert_true(n + 1 < size);
-        if (w.size - i > sizeof key && memcmp(w.data + i, key, sizeof key - 1) == 0)
-            while (w.data[i] != '}')
+        if (w.size - i > sizeof key && memcmp(w.data + i, key, sizeof key - 1) == 0) {
+            while (w.data[i] != '}') {
                 i++;
+            }
+        }
         out[n++] = (char)w.data[i];
     }
     out[n] = '\0';

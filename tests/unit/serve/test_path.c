@@ -88,10 +88,12 @@ static void test_decode(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int status = sl_path_decode(cases[i].path, strlen(cases[i].path), out);
 
-        if (status != cases[i].status)
+        if (status != cases[i].status) {
             fail_msg("%s: %d", cases[i].path, status);
-        if (status == 0)
+        }
+        if (status == 0) {
             assert_string_equal(out, cases[i].relative);
+        }
     }
     assert_int_equal(sl_path_decode("/a\0b", 4, out), 400);
 }
@@ -106,12 +108,14 @@ static void test_long(void **state)
     assert_int_equal(sl_path_decode(path, SL_SERVE_PATH_MAX, out), 0);
     assert_int_equal(strlen(out), SL_SERVE_PATH_MAX - 1);
     assert_int_equal(sl_path_decode(path, SL_SERVE_PATH_MAX + 1, out), 414);
-    for (size_t i = 0; i < sizeof path; i += 2)
+    for (size_t i = 0; i < sizeof path; i += 2) {
         path[i] = '/';
+    }
     assert_int_equal(sl_path_decode(path, sizeof path, out), 414);
     /* Going up makes room again. */
-    for (size_t i = 0; i + 5 < sizeof path; i += 5)
+    for (size_t i = 0; i + 5 < sizeof path; i += 5) {
         memcpy(path + i, "/b/..", 5);
+    }
     assert_int_equal(sl_path_decode(path, sizeof path / 5 * 5, out), 0);
     assert_string_equal(out, "");
 }
@@ -139,10 +143,12 @@ static void check_open(int root, const char *path, bool openat2, bool expected)
     int fd = sl_path_open(root, path, false, openat2);
     char c = 0;
 
-    if ((fd >= 0) != expected)
+    if ((fd >= 0) != expected) {
         fail_msg("%s, openat2 %d: %s", path, openat2, fd < 0 ? strerror(-fd) : "opened");
-    if (fd < 0)
+    }
+    if (fd < 0) {
         return;
+    }
     assert_int_equal(read(fd, &c, 1), 1);
     assert_int_equal(c, 'x');
     assert_int_equal(close(fd), 0);
@@ -203,8 +209,9 @@ static void test_open(void **state)
         assert_int_equal(close(fd), 0);
     }
     /* What sl_path_decode never makes is held back here, too. */
-    if (have)
+    if (have) {
         assert_int_equal(sl_path_open(root, "../secret", false, true), -EXDEV);
+    }
     assert_int_equal(close(root), 0);
     scratch_remove(&scratch);
 }

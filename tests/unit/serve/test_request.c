@@ -214,7 +214,7 @@ static void test_bad(void **state)
         for (enum cut cut = WHOLE; cut < CUTS; cut++) {
             struct sl_request r;
             size_t taken;
-            int result;
+            enum sl_request_result result;
 
             sl_request_init(&r);
             result = feed(&r, bad[i].bytes, strlen(bad[i].bytes), cut, &taken);

@@ -112,8 +112,9 @@ static void test_serve_and_stop(void **state)
     assert_non_null(result);
     sl_serve_destroy(&s);
     assert_null(s);
-    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
         assert_int_equal(close(fds[i]), 0);
+    }
 }
 
 static void test_stop_first(void **state)

@@ -50,8 +50,9 @@ static void ask(const char *method, const char *path, const char *fields, struct
 
     sl_request_init(r);
     sl_reply_init(reply);
-    if (sl_request_feed(r, bytes, (size_t)n, &used) == SL_REQUEST_DONE)
+    if (sl_request_feed(r, bytes, (size_t)n, &used) == SL_REQUEST_DONE) {
         sl_site_answer(&site, r, 2000000000, reply);
+    }
 }
 
 static void test_answers(void **state)
@@ -88,11 +89,13 @@ static void test_answers(void **state)
         ask(cases[i].method, cases[i].path, cases[i].fields, &r, &reply);
         if (reply.status != cases[i].status || reply.first != cases[i].first ||
             reply.count != cases[i].count || reply.size != cases[i].size ||
-            (reply.fd >= 0) != cases[i].file || (reply.owned != NULL) != cases[i].memory)
+            (reply.fd >= 0) != cases[i].file || (reply.owned != NULL) != cases[i].memory) {
             fail_msg("%s %s: %d, %lld+%lld/%lld", cases[i].method, cases[i].path, reply.status,
                      (long long)reply.first, (long long)reply.count, (long long)reply.size);
-        if (cases[i].cache)
+        }
+        if (cases[i].cache) {
             assert_string_equal(reply.cache, cases[i].cache);
+        }
         sl_reply_clear(&reply);
         sl_request_clear(&r);
     }

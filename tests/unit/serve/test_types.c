@@ -38,8 +38,9 @@ static void test_types(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct sl_media_type *t = sl_media_type_of(cases[i].path);
 
-        if (strcmp(t->type, cases[i].type) != 0 || t->class != cases[i].class)
+        if (strcmp(t->type, cases[i].type) != 0 || t->class != cases[i].class) {
             fail_msg("%s: %s", cases[i].path, t->type);
+        }
     }
 }
 
