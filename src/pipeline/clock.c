@@ -14,11 +14,14 @@
 /* Beyond these a product of a tick count and the rate could pass 63 bits. */
 #define GRID_FACTOR_MAX (INT64_C(1) << 24)
 
-/* 1/den with den >= TIMESCALE_MIN, a whole multiple of the wanted ticks per second. */
+/* 1/den with den >= TIMESCALE_MIN: the wanted ticks per second times a power of two (30 becomes
+ * 15360, 1000 becomes 16000). */
 static struct sl_rational timebase_for(int64_t per_second)
 {
-    int64_t times = per_second >= TIMESCALE_MIN ? 1 : (TIMESCALE_MIN + per_second - 1) / per_second;
-    return sl_rational(1, per_second * times);
+    while (per_second < TIMESCALE_MIN) {
+        per_second *= 2;
+    }
+    return sl_rational(1, per_second);
 }
 
 enum sl_status sl_clock_init(struct sl_clock *c, const struct sl_clock_params *params,

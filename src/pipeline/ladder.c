@@ -14,7 +14,6 @@
 #include "base/rational.h"
 #include "decode/registry.h"
 #include "encode/registry.h"
-#include "media/colour.h"
 #include "pipeline/ladder_run.h"
 
 void sl_ladder_cancel(struct sl_ladder *l)
@@ -187,16 +186,11 @@ enum sl_status sl_ladder_create(struct sl_ladder **out, const struct sl_ladder_p
 
 static void describe_picture(struct sl_ladder *l, const struct sl_frame *first)
 {
-    const struct sl_pixel_info *pix = sl_pixel_info(first->format);
-    struct sl_colour colour = first->colour;
-    if (pix && pix->rgb) {
-        colour.matrix = 2;
-        colour.range = SL_RANGE_LIMITED;
-    }
     bool turned = l->video->rotation == 90 || l->video->rotation == 270;
     int32_t width = turned ? first->height : first->width;
     int32_t height = turned ? first->width : first->height;
-    l->colour = sl_colour_complete(colour, false, height);
+    l->colour =
+        sl_scale_colour(first->format, first->colour, height, l->video->rotation, l->video->flip);
     l->width = width < 2 ? 2 : width & ~1;
     l->height = height < 2 ? 2 : height & ~1;
     struct sl_rational aspect =
