@@ -189,8 +189,9 @@ static void describe_picture(struct sl_ladder *l, const struct sl_frame *first)
     bool turned = l->video->rotation == 90 || l->video->rotation == 270;
     int32_t width = turned ? first->height : first->width;
     int32_t height = turned ? first->width : first->height;
-    l->colour =
-        sl_scale_colour(first->format, first->colour, height, l->video->rotation, l->video->flip);
+    /* By the coded height, as the scaler completes what comes in untagged. */
+    l->colour = sl_scale_colour(first->format, first->colour, first->height, l->video->rotation,
+                                l->video->flip);
     l->width = width < 2 ? 2 : width & ~1;
     l->height = height < 2 ? 2 : height & ~1;
     struct sl_rational aspect =
