@@ -199,6 +199,7 @@ static enum sl_status ts_write(struct sl_muxer *base, struct sl_packet *p, struc
 static struct sl_ts_track *pick(struct sl_ts *m, int64_t *dts)
 {
     struct sl_ts_track *best = NULL;
+    *dts = INT64_MAX; /* later than any */
     for (size_t i = 0; i < m->count; i++) {
         struct sl_ts_track *t = &m->tracks[i];
         int64_t time;
@@ -206,7 +207,7 @@ static struct sl_ts_track *pick(struct sl_ts *m, int64_t *dts)
             continue;
         }
         time = sl_ts_time(m, t, t->packets[t->next]->dts);
-        if (!best || time < *dts || (time == *dts && i == m->pcr_track)) {
+        if (time < *dts || (time == *dts && i == m->pcr_track)) {
             best = t;
             *dts = time;
         }
