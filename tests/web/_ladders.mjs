@@ -72,7 +72,7 @@ export function ours(home) {
   if (!corpus) return made;
   const files = readdirSync(corpus).filter((f) => /\.(mkv|mp4|ts|webm)$/.test(f)).sort();
   for (const file of soak ? files : files.filter((f) => f === SHOWN)) {
-    add(file, () => path.join(corpus, file), !/noaudio|graffiti/.test(file));
+    add(file, () => path.join(corpus, file), !/noaudio|graffiti/.test(file), '--preset', 'ultrafast');
   }
   return made;
 }

@@ -3,7 +3,7 @@
 // node page.mjs [DIRECTORY]
 // The page itself, with a ladder that plays: keyboard, links, phones, dark mode, what it says when
 // there is nothing to play or something broken.
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { clip, ffmpegLadder, scratch } from './_ladders.mjs';
 import { check, launch, openPage, run, settings, shoot, startServer, waitFor } from './_lib.mjs';
@@ -145,6 +145,42 @@ async function nothing() {
   });
 }
 
+// The playlists of a run that has come so far: as many segments, no end.
+function growTo(directory, count) {
+  for (const entry of readdirSync(ladder, { withFileTypes: true }).filter((e) => e.isDirectory())) {
+    const whole = readFileSync(path.join(ladder, entry.name, 'index.m3u8'), 'utf8')
+      .replace('TYPE:VOD', 'TYPE:EVENT');
+    const parts = whole.split('#EXTINF');
+    const text = count < parts.length - 1 ? parts.slice(0, count + 1).join('#EXTINF') : whole;
+    const file = path.join(directory, entry.name, 'index.m3u8');
+    writeFileSync(`${file}.next`, text);
+    renameSync(`${file}.next`, file);
+  }
+}
+
+async function growing() {
+  const directory = path.join(home, 'growing');
+  cpSync(ladder, directory, { recursive: true });
+  growTo(directory, 2);
+  await withPage(directory, {}, async (page, problems) => {
+    await waitFor(page, 'ready from its start', (s) => ready(s) && s.growing === 'true' && s.time < 1);
+    check(await page.locator('#live').isVisible(), 'no way to the newest picture');
+    await page.keyboard.press('Space');
+    await waitFor(page, 'it plays', (s) => s.state === 'playing' && s.time > 1);
+    growTo(directory, 3);
+    await waitFor(page, 'what is new is there', (s) => s.duration > 11 && s.growing === 'true');
+    growTo(directory, Infinity);
+    await waitFor(page, 'it is finished', (s) => s.growing === 'false');
+    check(await page.locator('#live').isHidden(), 'it still says live');
+    await page.evaluate(() => {
+      const video = document.querySelector('video');
+      video.currentTime = video.duration - 1;
+    });
+    await waitFor(page, 'the end', (s) => s.state === 'ended');
+    clean(problems);
+  });
+}
+
 async function elsewhere() {
   await withPage(site, {}, async (page, problems) => {
     await waitFor(page, 'listed', (s) => s.ladders === '3');
@@ -158,7 +194,7 @@ async function elsewhere() {
 
 const status = await run([['keyboard', keyboard], ['tab order and names', tabOrder],
   ['links', links], ['phone, dark', phone], ['broken ladder', broken],
-  ['nothing to play', nothing], ['other servers', elsewhere]]);
+  ['nothing to play', nothing], ['growing', growing], ['other servers', elsewhere]]);
 await browser.close();
 if (settings.shots) console.log(`# pictures in ${settings.shots}`);
 process.exit(status);
