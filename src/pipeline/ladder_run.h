@@ -22,11 +22,13 @@
 #include "pipeline/jumps.h"
 #include "pipeline/ladder_plan.h"
 
-#define SL_LADDER_FRAME_QUEUE 4     /* decoded pictures between input and shape */
-#define SL_LADDER_RUNG_QUEUE  6     /* pictures (and, with TS, sound packets) before each encoder */
-#define SL_LADDER_SOUND_QUEUE 1024  /* coded sound packets before the sound thread */
-#define SL_LADDER_PREROLL     16384 /* sound packets kept while no picture has been seen */
-#define SL_AAC_FRAME_SAMPLES  1024
+#define SL_LADDER_FRAME_QUEUE   4 /* decoded pictures between input and shape */
+#define SL_LADDER_RUNG_QUEUE    6 /* pictures (and, with TS, sound packets) before each encoder */
+#define SL_LADDER_SOUND_QUEUE   1024  /* coded sound packets before the sound thread */
+#define SL_LADDER_PREROLL       16384 /* sound packets kept while no picture has been seen */
+#define SL_LADDER_SOUND_TAIL_MS 400   /* a sound segment is at least this long */
+#define SL_LADDER_SOUND_HELD    64    /* coded frames that make 400 ms at up to 96 kHz */
+#define SL_AAC_FRAME_SAMPLES    1024
 
 /* An opened file with its demuxer. */
 struct sl_input {
@@ -79,7 +81,9 @@ struct sl_ladder_sound {
     struct sl_queue *inbox;         /* of struct sl_packet *; not used where separate */
     struct sl_packet **preroll;     /* ring of packets seen before the first picture */
     size_t preroll_first, preroll_count;
-    int64_t zero;    /* ticks of the track: sample 0 */
+    int64_t zero;                                 /* ticks of the track: sample 0 */
+    struct sl_packet *held[SL_LADDER_SOUND_HELD]; /* after a cut that is not decided */
+    size_t held_count;
     int64_t cuts;    /* made so far */
     int64_t end;     /* samples, once finished is set */
     int64_t encoded; /* samples of the line handed to the encoder */

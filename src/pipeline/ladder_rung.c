@@ -48,7 +48,7 @@ static int rung_threads(const struct sl_ladder *l, const struct sl_ladder_rung *
     for (size_t i = 0; i < count; i++) {
         sum += plans[i].width * plans[i].height;
     }
-    int64_t own = sl_muldiv(plans[index].width * plans[index].height, all, sum, SL_ROUND_UP);
+    int64_t own = sl_muldiv(plans[index].width * plans[index].height, all, sum, SL_ROUND_NEAREST);
     return (int)(own < 1 ? 1 : own > 64 ? 64 : own);
 }
 

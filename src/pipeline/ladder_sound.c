@@ -122,11 +122,48 @@ enum sl_status sl_ladder_sound_open(struct sl_ladder *l, int64_t zero, struct sl
     return st;
 }
 
-/* One coded frame to where it belongs. Consumes. */
+/* One coded frame into the rendition of its own. Consumes. */
+static enum sl_status write_packet(struct sl_ladder_sound *s, struct sl_packet *packet,
+                                   struct sl_error *err)
+{
+    enum sl_status st = sl_rendition_write(s->rendition, packet, err);
+    if (st != SL_OK) {
+        sl_packet_unref(&packet);
+        return st;
+    }
+    return sl_ladder_listed(s->ladder, s->ladder->rung_count, sl_rendition_playlist(s->rendition),
+                            err);
+}
+
+/* What was held back: the start of a segment, or (at the end) the rest of the one before. */
+static enum sl_status release_held(struct sl_ladder_sound *s, bool cut, struct sl_error *err)
+{
+    enum sl_status st = SL_OK;
+    if (cut) {
+        s->held[0]->flags |= SL_PACKET_CUT;
+        s->cuts++;
+    }
+    for (size_t i = 0; i < s->held_count; i++) {
+        if (st == SL_OK) {
+            st = write_packet(s, s->held[i], err);
+        } else {
+            sl_packet_unref(&s->held[i]);
+        }
+    }
+    s->held_count = 0;
+    return st;
+}
+
+/* One coded frame to where it belongs. Consumes.
+ *
+ * Sound is cut at the first coded frame at or after each nominal cut; the encoder's priming belongs
+ * to the first segment. A cut is made only once SL_LADDER_SOUND_TAIL_MS of sound have followed it:
+ * a last segment of one or two frames, where the picture has none, makes hls.js wait for ever. */
 static enum sl_status deliver(struct sl_ladder_sound *s, struct sl_packet *packet,
                               struct sl_error *err)
 {
     struct sl_ladder *l = s->ladder;
+    int64_t rate = l->params.audio_rate;
     enum sl_status st = SL_OK;
     if (!s->rendition) {
         packet->track = 1;
@@ -136,21 +173,23 @@ static enum sl_status deliver(struct sl_ladder_sound *s, struct sl_packet *packe
         sl_packet_unref(&packet);
         return st;
     }
-    /* Sound is cut at the first coded frame at or after each nominal cut; the encoder's priming
-     * belongs to the first segment, and what only fills up the last frame starts no new one. */
+    packet->track = 0;
     struct sl_rational seg = l->params.segment;
-    int64_t cut = sl_muldiv(s->cuts * seg.num, l->params.audio_rate, seg.den, SL_ROUND_UP);
-    if (s->cuts == 0 || (packet->pts >= cut && !(s->finished && cut >= s->end))) {
+    int64_t cut = sl_muldiv(s->cuts * seg.num, rate, seg.den, SL_ROUND_UP);
+    if (s->cuts == 0) {
         packet->flags |= SL_PACKET_CUT;
         s->cuts++;
+        return write_packet(s, packet, err);
     }
-    packet->track = 0;
-    st = sl_rendition_write(s->rendition, packet, err);
-    if (st != SL_OK) {
-        sl_packet_unref(&packet);
-        return st;
+    if (s->held_count == 0 && packet->pts < cut) {
+        return write_packet(s, packet, err);
     }
-    return sl_ladder_listed(l, l->rung_count, sl_rendition_playlist(s->rendition), err);
+    s->held[s->held_count++] = packet;
+    if (s->held_count == SL_LADDER_SOUND_HELD ||
+        (int64_t)s->held_count * SL_AAC_FRAME_SAMPLES * 1000 >= SL_LADDER_SOUND_TAIL_MS * rate) {
+        st = release_held(s, true, err);
+    }
+    return st;
 }
 
 /* Encodes one frame (NULL: drains) and delivers what comes out. */
@@ -345,6 +384,9 @@ static enum sl_status run(struct sl_ladder_sound *s, struct sl_error *err)
         return st;
     }
     st = encode(s, NULL, err);
+    if (st == SL_OK) {
+        st = release_held(s, false, err);
+    }
     if (st == SL_OK && s->rendition) {
         st = sl_rendition_finish(s->rendition, s->end, err);
         return st != SL_OK
@@ -439,6 +481,9 @@ void sl_ladder_sound_close(struct sl_ladder *l)
     }
     sl_free(s->preroll);
     s->preroll = NULL;
+    while (s->held_count > 0) {
+        sl_packet_unref(&s->held[--s->held_count]);
+    }
     sl_rendition_destroy(&s->rendition);
     sl_encode_destroy(&s->encoder);
     sl_sound_destroy(&s->line);
