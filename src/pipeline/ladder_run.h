@@ -143,6 +143,13 @@ void sl_ladder_cancel(struct sl_ladder *l);
 SL_NODISCARD enum sl_status sl_ladder_thread(pthread_t *thread, void *(*run)(void *), void *arg,
                                              struct sl_error *err);
 
+/* ladder_execute.c: from the clock, a picture with its final time. Takes it over on SL_OK. SL_EOF:
+ * separate sound ended before it. */
+SL_NODISCARD enum sl_status sl_ladder_emit(void *ladder, struct sl_frame *frame,
+                                           struct sl_error *err);
+/* Closes every queue in the order in which data flows, and waits for each thread. */
+void sl_ladder_join(struct sl_ladder *l);
+
 /* ladder_rung.c */
 SL_NODISCARD enum sl_status sl_rung_open(struct sl_ladder *l, size_t index, struct sl_error *err);
 SL_NODISCARD enum sl_status sl_rung_push(struct sl_rung *r, struct sl_frame *frame,
