@@ -44,25 +44,25 @@ static void print_line(const struct ladder_command *c, const struct sl_ladder_pr
 {
     int64_t spent_us = (c->last - c->started) / 1000;
     int64_t hundredths = spent_us > 0 ? p->position_us * 100 / spent_us : 0;
-    fprintf(stderr, "\r%lld pictures, %lld.%02lldx", (long long)p->frames,
-            (long long)(hundredths / 100), (long long)(hundredths % 100));
+    (void)fprintf(stderr, "\r%lld pictures, %lld.%02lldx", (long long)p->frames,
+                  (long long)(hundredths / 100), (long long)(hundredths % 100));
     if (p->duration_us > 0 && p->position_us > 0) {
         int64_t left_us = p->duration_us > p->position_us ? p->duration_us - p->position_us : 0;
         int64_t percent = 100 - left_us * 100 / p->duration_us;
         int64_t remaining = hundredths > 0 ? left_us / hundredths / 10000 : 0;
-        fprintf(stderr, ", %lld %%, %lld:%02lld left", (long long)percent,
-                (long long)(remaining / 60), (long long)(remaining % 60));
+        (void)fprintf(stderr, ", %lld %%, %lld:%02lld left", (long long)percent,
+                      (long long)(remaining / 60), (long long)(remaining % 60));
     }
-    fprintf(stderr, "   %s", p->finished ? "\n" : "");
+    (void)fprintf(stderr, "   %s", p->finished ? "\n" : "");
 }
 
 static void print_json(const struct sl_ladder_progress *p)
 {
-    fprintf(stderr,
-            "{\"event\":\"%s\",\"frames\":%lld,\"position_us\":%lld,\"duration_us\":%lld,"
-            "\"segments\":%lld}\n",
-            p->finished ? "finished" : "progress", (long long)p->frames, (long long)p->position_us,
-            (long long)p->duration_us, (long long)p->segments);
+    (void)fprintf(stderr,
+                  "{\"event\":\"%s\",\"frames\":%lld,\"position_us\":%lld,\"duration_us\":%lld,"
+                  "\"segments\":%lld}\n",
+                  p->finished ? "finished" : "progress", (long long)p->frames,
+                  (long long)p->position_us, (long long)p->duration_us, (long long)p->segments);
 }
 
 static void on_progress(void *opaque, const struct sl_ladder_progress *p)
@@ -91,16 +91,16 @@ static int handle(void *opaque, const char *key, const char *value)
                 return -1;
             }
         }
-        fprintf(stderr, "sluice: progress: \"%s\" is not allowed (auto, line, json, none)\n",
-                value);
+        (void)fprintf(stderr, "sluice: progress: \"%s\" is not allowed (auto, line, json, none)\n",
+                      value);
         return CLI_USAGE;
     }
     if (c->have_input) {
-        fprintf(stderr, "sluice: %s: one input is enough\n", value);
+        (void)fprintf(stderr, "sluice: %s: one input is enough\n", value);
         return CLI_USAGE;
     }
     if (strlen(value) >= sizeof c->params.input) {
-        fprintf(stderr, "sluice: the input's name is too long\n");
+        (void)fprintf(stderr, "sluice: the input's name is too long\n");
         return CLI_USAGE;
     }
     memcpy(c->params.input, value, strlen(value) + 1);
@@ -128,11 +128,11 @@ static int run(struct ladder_command *c)
     running = ladder;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     int status = CLI_OK;
     if (sl_ladder_run(ladder, &err) != SL_OK) {
         if (c->style == PROGRESS_LINE) {
-            fputc('\n', stderr);
+            (void)fputc('\n', stderr);
         }
         status = cli_report(&err);
     }
@@ -158,7 +158,7 @@ int cmd_ladder(int argc, char **argv)
     struct sl_error err = {0};
     struct ladder_command *c = calloc(1, sizeof *c);
     if (!c) {
-        fprintf(stderr, "sluice: out of memory\n");
+        (void)fprintf(stderr, "sluice: out of memory\n");
         return CLI_FAILED;
     }
     int status;
@@ -171,8 +171,8 @@ int cmd_ladder(int argc, char **argv)
         goto out;
     }
     if (!c->have_input || !c->params.output[0]) {
-        fprintf(stderr, "sluice: %s (see: sluice ladder --help)\n",
-                c->have_input ? "-o DIR is missing" : "no input is named");
+        (void)fprintf(stderr, "sluice: %s (see: sluice ladder --help)\n",
+                      c->have_input ? "-o DIR is missing" : "no input is named");
         status = CLI_USAGE;
         goto out;
     }

@@ -21,7 +21,7 @@ static void write_log(void *opaque, enum sl_log_level level, const char *compone
 {
     (void)opaque;
     if (level <= verbosity) {
-        fprintf(stderr, "sluice: %s: %s\n", component, text);
+        (void)fprintf(stderr, "sluice: %s: %s\n", component, text);
     }
 }
 
@@ -38,7 +38,7 @@ void cli_set_verbosity(int steps)
 int cli_report(const struct sl_error *err)
 {
     char text[sizeof err->where + sizeof err->msg + 64];
-    fprintf(stderr, "sluice: %s\n", sl_error_format(err, text, sizeof text));
+    (void)fprintf(stderr, "sluice: %s\n", sl_error_format(err, text, sizeof text));
     return err->status == SL_EINVAL ? CLI_USAGE : CLI_FAILED;
 }
 
@@ -51,13 +51,13 @@ static int version(void)
 
 static void usage(FILE *to)
 {
-    fprintf(to, "Usage: sluice COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
+    (void)fprintf(to, "Usage: sluice COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        (void)fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
     }
-    fprintf(to, "\n  sluice COMMAND --help   what a command takes\n"
-                "  sluice --version        version, licence, what was built in\n\n"
-                "Example:\n  sluice ladder film.mkv -o out && sluice serve out\n");
+    (void)fprintf(to, "\n  sluice COMMAND --help   what a command takes\n"
+                      "  sluice --version        version, licence, what was built in\n\n"
+                      "Example:\n  sluice ladder film.mkv -o out && sluice serve out\n");
 }
 
 int main(int argc, char **argv)
@@ -78,6 +78,6 @@ int main(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
         }
     }
-    fprintf(stderr, "sluice: \"%s\" is not a command (see: sluice --help)\n", argv[1]);
+    (void)fprintf(stderr, "sluice: \"%s\" is not a command (see: sluice --help)\n", argv[1]);
     return CLI_USAGE;
 }

@@ -11,7 +11,7 @@ static int help(const struct cli_command *c)
     size_t size = sl_options_help(c->table, NULL, 0) + 1;
     char *text = malloc(size);
     if (!text) {
-        fprintf(stderr, "sluice: out of memory\n");
+        (void)fprintf(stderr, "sluice: out of memory\n");
         return CLI_FAILED;
     }
     sl_options_help(c->table, text, size);
@@ -28,9 +28,9 @@ static int help(const struct cli_command *c)
 
 static int usage(const struct cli_command *c, const char *format, const char *word)
 {
-    fprintf(stderr, "sluice: ");
-    fprintf(stderr, format, word);
-    fprintf(stderr, " (see: sluice %s --help)\n", c->name);
+    (void)fprintf(stderr, "sluice: ");
+    (void)fprintf(stderr, format, word);
+    (void)fprintf(stderr, " (see: sluice %s --help)\n", c->name);
     return CLI_USAGE;
 }
 

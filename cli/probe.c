@@ -157,7 +157,7 @@ static int handle(void *opaque, const char *key, const char *value)
         return -1;
     }
     if (c->input) {
-        fprintf(stderr, "sluice: %s: one input is enough\n", value);
+        (void)fprintf(stderr, "sluice: %s: one input is enough\n", value);
         return CLI_USAGE;
     }
     c->input = value;
@@ -182,7 +182,7 @@ int cmd_probe(int argc, char **argv)
         return status;
     }
     if (!c.input) {
-        fprintf(stderr, "sluice: no input is named (see: sluice probe --help)\n");
+        (void)fprintf(stderr, "sluice: no input is named (see: sluice probe --help)\n");
         return CLI_USAGE;
     }
     struct sl_error err = {0};

@@ -9,7 +9,7 @@
 static const struct sl_rational clock_90k = {1, 90000};
 
 /* Coded order never goes back; a player's buffer is a few seconds, so a hole of more is no hole. */
-#define FORWARD_MAX  (10 * 90000)
+#define FORWARD_MAX  (INT64_C(10) * 90000)
 #define BACKWARD_MAX (90000 / 10)
 
 enum sl_status sl_jumps_init(struct sl_jumps *j, const struct sl_track *tracks, size_t count,

@@ -41,9 +41,9 @@ static void describe(const struct sl_ladder *l, size_t i, const struct sl_playli
     const struct sl_playlist_rates *voice = &rates[l->rung_count];
     struct sl_rational aspect = l->sample_aspect;
 
-    snprintf(text->uri[i], sizeof text->uri[i], "%s/playlist.m3u8", r->plan.name);
-    snprintf(text->codecs[i], sizeof text->codecs[i], "%s%s%s", r->codecs,
-             sound->present ? "," : "", sound->present ? sound->codec : "");
+    (void)snprintf(text->uri[i], sizeof text->uri[i], "%s/playlist.m3u8", r->plan.name);
+    (void)snprintf(text->codecs[i], sizeof text->codecs[i], "%s%s%s", r->codecs,
+                   sound->present ? "," : "", sound->present ? sound->codec : "");
     v->uri = text->uri[i];
     v->name = r->plan.name;
     v->codecs = text->codecs[i];

@@ -12,7 +12,11 @@ static const struct {
     int64_t pixels;
     int64_t kbits;
 } bitrate_classes[] = {
-    {3840 * 2160, 15000}, {1920 * 1080, 5000}, {1280 * 720, 2500}, {640 * 480, 1500}, {0, 800},
+    {INT64_C(3840) * 2160, 15000},
+    {INT64_C(1920) * 1080, 5000},
+    {INT64_C(1280) * 720, 2500},
+    {INT64_C(640) * 480, 1500},
+    {0, 800},
 };
 
 int64_t sl_ladder_bitrate(int32_t width, int32_t height)
@@ -117,12 +121,12 @@ static void default_ladder(int32_t height, struct sl_ladder_rung *out, size_t *c
         int64_t height, bitrate;
     } lower[] = {{"720p", 720, 2500}, {"360p", 360, 800}};
 
-    snprintf(out[0].name, sizeof out[0].name, "original");
+    (void)snprintf(out[0].name, sizeof out[0].name, "original");
     *count = 1;
     for (size_t i = 0; i < sizeof lower / sizeof lower[0]; i++) {
         if (height > lower[i].height) {
             struct sl_ladder_rung *r = &out[(*count)++];
-            snprintf(r->name, sizeof r->name, "%s", lower[i].name);
+            (void)snprintf(r->name, sizeof r->name, "%s", lower[i].name);
             r->height = lower[i].height;
             r->bitrate = lower[i].bitrate;
         }
@@ -150,7 +154,7 @@ static enum sl_status resolve(struct sl_ladder_rung *r, const struct sl_ladder_p
     r->width = even_at_least_2(r->width);
     r->height = even_at_least_2(r->height);
     if (!r->name[0]) {
-        snprintf(r->name, sizeof r->name, "%lldp", (long long)r->height);
+        (void)snprintf(r->name, sizeof r->name, "%lldp", (long long)r->height);
     }
     if (!r->bitrate) {
         r->bitrate = sl_ladder_bitrate((int32_t)r->width, (int32_t)r->height);
@@ -166,7 +170,7 @@ static enum sl_status resolve(struct sl_ladder_rung *r, const struct sl_ladder_p
                        (long long)r->maxrate, (long long)r->bitrate);
     }
     if (!r->preset[0]) {
-        snprintf(r->preset, sizeof r->preset, "%s", params->preset);
+        (void)snprintf(r->preset, sizeof r->preset, "%s", params->preset);
     }
     return SL_OK;
 }

@@ -107,8 +107,8 @@ enum sl_status sl_ladder_sound_open(struct sl_ladder *l, int64_t zero, struct sl
     if (st != SL_OK || l->params.format == SL_LADDER_TS) {
         return st;
     }
-    snprintf(s->encoder->track.language, sizeof s->encoder->track.language, "%s",
-             s->track.language);
+    (void)snprintf(s->encoder->track.language, sizeof s->encoder->track.language, "%s",
+                   s->track.language);
     directory = sl_format("%s/audio", l->params.output);
     struct sl_rendition_params params = {
         .directory = directory,
