@@ -77,6 +77,19 @@ struct sl_colour {
     uint8_t chroma_location;
 };
 
+/** HDR static metadata, in the units of ISO/IEC 14496-12 12.1.5 to 12.1.7 and of the SEI messages
+ * of ISO/IEC 14496-10 D.2.29 and D.2.35. */
+struct sl_hdr {
+    int has_mastering;      /**< 1: the mastering display is described */
+    uint16_t primary[3][2]; /**< x and y of green, blue, red; units of 0.00002 */
+    uint16_t white[2];      /**< x and y of the white point; units of 0.00002 */
+    uint32_t luminance_max; /**< units of 0.0001 cd/m2 */
+    uint32_t luminance_min; /**< units of 0.0001 cd/m2 */
+    int has_light;          /**< 1: the content's light level is described */
+    uint16_t max_cll;       /**< cd/m2 */
+    uint16_t max_fall;      /**< cd/m2 */
+};
+
 /** One track of a source or an output. All pointers belong to whoever owns the struct. */
 struct sl_track {
     enum sl_media_kind kind;
@@ -113,6 +126,7 @@ struct sl_track {
     int32_t flip;     /**< 1: mirror left-right after turning */
     int32_t reorder;  /**< pictures of reorder delay; -1: not known */
     struct sl_colour colour;
+    struct sl_hdr hdr;
     int32_t profile, level; /**< as the codec numbers them; -1: not known */
 
     /* audio */
@@ -121,6 +135,7 @@ struct sl_track {
     uint64_t channel_layout; /**< WAVEFORMATEXTENSIBLE mask; 0: not stated */
     int32_t delay;           /**< samples of priming at the start that are not to be heard */
     int32_t block_align;     /**< bytes of one block of sound (ADPCM, WMA); 0: not stated */
+    int32_t seek_preroll;    /**< samples to decode and drop before sound is right after a seek */
 };
 
 /** "h264", "eac3", … Static storage; "unknown" for what is out of range. */

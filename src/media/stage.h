@@ -23,6 +23,9 @@ struct sl_source {
 
 struct sl_demux_params {
     const struct sl_log *log;
+    /* Damage ends the reading with SL_EDATA; otherwise it is logged once for each damaged region,
+     * with its offset and what was lost, and reading goes on behind it. */
+    bool strict;
     /* Raw frames have no header; all three must be set for the "raw" demuxer. */
     enum sl_pixel_format raw_format;
     int32_t raw_width, raw_height;
@@ -45,8 +48,16 @@ struct sl_demuxer_ops {
     /* The window must outlive the demuxer. Tracks are complete on return. */
     enum sl_status (*open)(struct sl_demuxer **out, struct sl_window *w,
                            const struct sl_demux_params *params, struct sl_error *err);
-    /* Packets in file order. SL_EOF at the end, SL_EAGAIN where a pushed window needs more. */
+    /* Packets in file order. SL_EOF at the end, SL_EAGAIN where a pushed window needs more. Where
+     * the window is over a plain file (sl_window_file), payloads of more than a few KiB are ranges
+     * of it and were never read; small ones came with the read that brought their header. */
     enum sl_status (*read)(struct sl_demuxer *d, struct sl_packet **out, struct sl_error *err);
+    /* Goes to the last sync sample of a track at or before time (ticks of its timebase), to the
+     * first one where none is. Reading goes on there, in file order; packets of other tracks may
+     * begin earlier or, by as much as the file interleaves, later: who asked drops what is too
+     * early. SL_EUNSUPPORTED where the window cannot seek or the format cannot. May be NULL:
+     * cannot. */
+    enum sl_status (*seek)(struct sl_demuxer *d, size_t track, int64_t time, struct sl_error *err);
     /* Tells which tracks are wanted (bit n: track n); others may be skipped unread. May be NULL. */
     void (*select)(struct sl_demuxer *d, uint64_t tracks);
     void (*destroy)(struct sl_demuxer *d);
