@@ -21,6 +21,14 @@ struct sl_source {
 
 /* ---- demux: bytes to packets ------------------------------------------------------------- */
 
+/* Takes bands of whole rows of a raw picture of one plane, in order, an even number of rows each
+ * but for the last one of a picture. data is valid during the call. */
+struct sl_band_sink {
+    enum sl_status (*take)(void *opaque, int32_t first_row, int32_t rows, const uint8_t *data,
+                           struct sl_error *err);
+    void *opaque;
+};
+
 struct sl_demux_params {
     const struct sl_log *log;
     /* Damage ends the reading with SL_EDATA; otherwise it is logged once for each damaged region,
@@ -30,6 +38,10 @@ struct sl_demux_params {
     enum sl_pixel_format raw_format;
     int32_t raw_width, raw_height;
     struct sl_rational raw_rate;
+    /* take set: raw pictures are handed over as they are read, while their rows are in the
+     * processor's cache; the packet follows the last band and has an empty payload. Only for
+     * formats of one plane. */
+    struct sl_band_sink raw_bands;
 };
 
 struct sl_demuxer {
@@ -143,8 +155,33 @@ struct sl_encoder_ops {
 
 /* ---- mux: packets to bytes --------------------------------------------------------------- */
 
+/* How one track is placed and written; all zero is the plain way. */
+struct sl_mux_track {
+    /* Ticks. The first packet's dts must be start - decode_delay, and fMP4's first tfdt is start: a
+     * segment from the middle of a stream (decode time), or a track that begins after the others.
+     * What is to be decoded but not shown before an asked start (a lead-in) is part of
+     * decode_delay: shown is what has pts >= start. */
+    int64_t start;
+    /* H.264 and HEVC: parameter sets stay in the samples (and are put there where packet.config
+     * brings new ones), sample entry avc3 or hev1: for outputs that cannot take a new header. */
+    bool in_band;
+};
+
+enum {                           /* sl_mux_params.flags */
+       SL_MUX_NO_STYP = 1u << 0, /* fMP4: no styp in front of fragments (one file, not segments) */
+       SL_MUX_SIDX = 1u << 1,    /* fMP4: a sidx of one reference in front of each moof */
+       /* The caller knows what SL_EAGAIN of write means (see there). Without it a change of
+        * configuration is SL_EUNSUPPORTED. */
+       SL_MUX_SWITCH = 1u << 2,
+};
+
 struct sl_mux_params {
     const struct sl_log *log;
+    const struct sl_mux_track *tracks; /* one for each track; NULL: all zero */
+    uint32_t flags;                    /* SL_MUX_… */
+    uint32_t sequence;                 /* fMP4: fragments before the first one (mfhd less 1) */
+    const char *brands; /* fMP4: further compatible brands, four letters each; NULL: none */
+    int64_t duration;   /* microseconds that will come, 0: not known; mp4: room for the index */
 };
 
 struct sl_muxer {
@@ -160,12 +197,26 @@ struct sl_muxer_ops {
     enum sl_status (*header)(struct sl_muxer *m, struct sl_chain *out, struct sl_error *err);
     /* pts, dts and duration must be set, dts of each track without gap: the first of a fragment
      * equals the end (dts + duration) of the one before. Video payloads are Annex B (from
-     * encoders) or length-prefixed, as the track's config says. Consumes on SL_OK. */
+     * encoders) or length-prefixed, as the track's config says. Consumes on SL_OK.
+     * SL_EAGAIN (only with SL_MUX_SWITCH): the packet brings another decoder configuration, nothing
+     * was consumed. Then flush what is there, reconfigure with this packet, emit header() again
+     * (HLS: EXT-X-MAP; MSE: appended as it is) and write the packet once more. */
     enum sl_status (*write)(struct sl_muxer *m, struct sl_packet *packet, struct sl_error *err);
     /* Everything since the last flush as one fragment (fMP4: styp? moof mdat; TS: PAT PMT PES…).
      * Appends to out; nothing written: appends nothing. */
     enum sl_status (*flush)(struct sl_muxer *m, struct sl_chain *out, struct sl_error *err);
     void (*destroy)(struct sl_muxer *m);
+    /* Takes over the decoder configuration that a packet brings: its config, else the parameter
+     * sets in its payload. Nothing may be waiting for a flush. The packet stays the caller's. May
+     * be NULL: cannot. */
+    enum sl_status (*reconfigure)(struct sl_muxer *m, const struct sl_packet *packet,
+                                  struct sl_error *err);
+    /* Only where an index of everything stands in front (mp4), else NULL. After the last flush:
+     * appends what takes the place of header()'s bytes. As long as those, it is written over them;
+     * longer (by a multiple of SL_MUX_FRONT_STEP), it is followed by all that followed header():
+     * by inserting room (FALLOC_FL_INSERT_RANGE) or in a new file (copy_file_range). */
+    enum sl_status (*finish)(struct sl_muxer *m, struct sl_chain *out, struct sl_error *err);
 };
+#define SL_MUX_FRONT_STEP 65536 /* a whole number of blocks of every file system */
 
 #endif

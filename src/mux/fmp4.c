@@ -25,10 +25,10 @@ static void fmp4_destroy(struct sl_muxer *base)
 }
 
 static enum sl_status open_track(struct sl_fmp4_track *t, const struct sl_track *from, size_t index,
-                                 struct sl_error *err)
+                                 int64_t start, struct sl_error *err)
 {
     struct sl_rational tb;
-    enum sl_status status = sl_timeline_init(&t->line, from, SL_FMP4_NAME, index, err);
+    enum sl_status status = sl_timeline_init(&t->line, from, start, SL_FMP4_NAME, index, err);
     if (!status) {
         status = sl_fmp4_entry_check(from, index, err);
     }
@@ -65,7 +65,6 @@ static enum sl_status fmp4_open(struct sl_muxer **out, const struct sl_track *co
 {
     enum sl_status status = SL_OK;
     struct sl_fmp4 *m = sl_alloc_zero(sizeof *m);
-    (void)params;
     if (!m) {
         return sl_fail_memory(err);
     }
@@ -80,7 +79,8 @@ static enum sl_status fmp4_open(struct sl_muxer **out, const struct sl_track *co
         sl_track_init(&m->tracks[i].info);
     }
     for (size_t i = 0; i < count && !status; i++) {
-        status = open_track(&m->tracks[i], tracks[i], i, err);
+        status = open_track(&m->tracks[i], tracks[i], i,
+                            params->tracks ? params->tracks[i].start : 0, err);
     }
 out:
     if (status) {

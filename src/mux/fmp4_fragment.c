@@ -104,7 +104,7 @@ static void write_traf(struct sl_fmp4_track *t, uint32_t id, struct sl_writer *w
     }
     sl_box_end(w, box);
     box = sl_box_begin_full(w, "tfdt", 1, 0); /* 8.8.12: the sum of all durations before */
-    sl_write_be64(w, (uint64_t)((t->base - t->line.start) * t->factor));
+    sl_write_be64(w, (uint64_t)((t->base - t->line.origin) * t->factor));
     sl_box_end(w, box);
     write_trun(t, &l, w);
     sl_box_end(w, traf);

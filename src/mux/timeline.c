@@ -7,7 +7,8 @@
 #include "base/rational.h"
 
 enum sl_status sl_timeline_init(struct sl_timeline *line, const struct sl_track *track,
-                                const char *where, size_t index, struct sl_error *err)
+                                int64_t start, const char *where, size_t index,
+                                struct sl_error *err)
 {
     if (!sl_rational_valid(track->timebase)) {
         return sl_fail(err, SL_EINVAL, where,
@@ -19,7 +20,12 @@ enum sl_status sl_timeline_init(struct sl_timeline *line, const struct sl_track 
                        "track %zu: decode delay %" PRId64 " ticks, expected 0 or more", index,
                        track->decode_delay);
     }
-    line->start = line->next = -track->decode_delay;
+    if (start < 0 || start > SL_TIMELINE_MAX) {
+        return sl_fail(err, SL_EINVAL, where,
+                       "track %zu: start at %" PRId64 " ticks, expected 0 or more", index, start);
+    }
+    line->origin = -track->decode_delay;
+    line->next = start - track->decode_delay;
     return SL_OK;
 }
 

@@ -12,13 +12,16 @@
 #define SL_TIMELINE_MAX (INT64_MAX / 4)
 
 struct sl_timeline {
-    int64_t start; /* the first dts: -decode_delay */
-    int64_t next;  /* the dts that the next packet must have */
+    int64_t origin; /* -decode_delay: dts of media time 0 */
+    int64_t next;   /* the dts that the next packet must have */
 };
 
-/* SL_EINVAL: the track's timebase or decode_delay is out of range. */
+/* start: of struct sl_mux_track. SL_EINVAL: it, the track's timebase or decode_delay is out of
+ * range.
+ */
 SL_NODISCARD enum sl_status sl_timeline_init(struct sl_timeline *line, const struct sl_track *track,
-                                             const char *where, size_t index, struct sl_error *err);
+                                             int64_t start, const char *where, size_t index,
+                                             struct sl_error *err);
 /* SL_EINVAL naming the track and both numbers. Changes nothing. */
 SL_NODISCARD enum sl_status sl_timeline_check(const struct sl_timeline *line,
                                               const struct sl_packet *packet, const char *where,

@@ -65,9 +65,9 @@ static int64_t offset_for(const struct sl_ts *m)
 }
 
 static enum sl_status open_track(struct sl_ts_track *t, const struct sl_track *from, size_t index,
-                                 struct sl_error *err)
+                                 int64_t start, struct sl_error *err)
 {
-    enum sl_status status = sl_timeline_init(&t->line, from, SL_TS_NAME, index, err);
+    enum sl_status status = sl_timeline_init(&t->line, from, start, SL_TS_NAME, index, err);
     if (status) {
         return status;
     }
@@ -107,7 +107,6 @@ static enum sl_status ts_open(struct sl_muxer **out, const struct sl_track *cons
     uint8_t video_id = 0xe0, audio_id = 0xc0; /* table 2-22 */
     bool has_video = false;
     struct sl_ts *m = sl_alloc_zero(sizeof *m);
-    (void)params;
     if (!m) {
         return sl_fail_memory(err);
     }
@@ -124,7 +123,8 @@ static enum sl_status ts_open(struct sl_muxer **out, const struct sl_track *cons
     }
     for (size_t i = 0; i < count && !status; i++) {
         bool video = tracks[i]->kind == SL_KIND_VIDEO;
-        status = open_track(&m->tracks[i], tracks[i], i, err);
+        status = open_track(&m->tracks[i], tracks[i], i,
+                            params->tracks ? params->tracks[i].start : 0, err);
         m->tracks[i].pid = (uint16_t)(SL_TS_PID_FIRST + i);
         m->tracks[i].stream_id = video ? video_id++ : audio_id++;
         if (video && !has_video) {
