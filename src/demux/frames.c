@@ -9,6 +9,7 @@
 #include "media/track.h"
 
 #define IDLE_FRAMES 4 /* kept for reuse: enough for a decoder's and a scaler's look-ahead */
+#define BAND_SIZE   (128 << 10) /* bytes: fits a second-level cache, with what is made of it */
 
 /* Rows follow each other without padding, planes likewise. */
 static bool packed_size(enum sl_pixel_format format, int32_t width, int32_t height, size_t *out)
@@ -43,6 +44,21 @@ enum sl_status sl_frame_reader_init(struct sl_frame_reader *r, struct sl_window 
     return sl_buf_pool_create(&r->pool, r->size, IDLE_FRAMES, err);
 }
 
+enum sl_status sl_frame_reader_bands(struct sl_frame_reader *r, const struct sl_band_sink *sink,
+                                     enum sl_pixel_format format, int32_t width,
+                                     struct sl_error *err)
+{
+    if (sl_pixel_info(format)->planes != 1) {
+        return sl_fail(err, SL_EINVAL, sl_window_name(r->window),
+                       "pictures of several planes do not come in bands");
+    }
+    r->sink = *sink;
+    r->row = (size_t)sl_plane_bytes(format, 0, width);
+    size_t rows = BAND_SIZE / r->row / 2 * 2;
+    r->band_size = r->row * (rows < 2 ? 2 : rows);
+    return SL_OK;
+}
+
 void sl_frame_reader_clear(struct sl_frame_reader *r)
 {
     sl_buf_unref(&r->buf);
@@ -57,20 +73,29 @@ static enum sl_status cut_short(const struct sl_frame_reader *r, int64_t offset,
                       (long long)got, r->size);
 }
 
+/* A header may claim anything: ask for memory only where the bytes can be there. */
+static enum sl_status check_rest(const struct sl_frame_reader *r, int64_t offset,
+                                 struct sl_error *err)
+{
+    int64_t end = sl_window_size(r->window);
+    if (end >= 0 && offset >= end) {
+        return SL_EOF;
+    }
+    if (end >= 0 && (uint64_t)(end - offset) < r->size) {
+        return cut_short(r, offset, end - offset, err);
+    }
+    return SL_OK;
+}
+
 static enum sl_status read_payload(struct sl_frame_reader *r, int64_t offset, struct sl_error *err)
 {
     enum sl_status status = SL_OK;
 
     if (!r->buf) {
-        /* A header may claim anything: ask for memory only where the bytes can be there. */
-        int64_t end = sl_window_size(r->window);
-        if (end >= 0 && offset >= end) {
-            return SL_EOF;
+        status = check_rest(r, offset, err);
+        if (status == SL_OK) {
+            status = sl_buf_pool_get(r->pool, &r->buf, err);
         }
-        if (end >= 0 && (uint64_t)(end - offset) < r->size) {
-            return cut_short(r, offset, end - offset, err);
-        }
-        status = sl_buf_pool_get(r->pool, &r->buf, err);
         if (status != SL_OK) {
             return status;
         }
@@ -85,11 +110,42 @@ static enum sl_status read_payload(struct sl_frame_reader *r, int64_t offset, st
     return status;
 }
 
+/* The same, band by band; buf is one band. */
+static enum sl_status read_bands(struct sl_frame_reader *r, int64_t offset, struct sl_error *err)
+{
+    enum sl_status status = SL_OK;
+
+    if (r->band == 0 && r->got == 0) {
+        status = check_rest(r, offset, err);
+    }
+    if (status == SL_OK && !r->buf) {
+        status = sl_buf_alloc(&r->buf, r->band_size, err);
+    }
+    while (status == SL_OK && r->band < r->size) {
+        size_t left = r->size - r->band;
+        size_t want = left < r->band_size ? left : r->band_size;
+        size_t in_band = r->got - r->band;
+        status =
+            sl_window_read(r->window, offset + (int64_t)r->band, r->buf->data, want, &in_band, err);
+        r->got = r->band + in_band;
+        if (status == SL_EOF && r->got > 0) {
+            status = cut_short(r, offset, (int64_t)r->got, err);
+        }
+        if (status == SL_OK) {
+            status = r->sink.take(r->sink.opaque, (int32_t)(r->band / r->row),
+                                  (int32_t)(want / r->row), r->buf->data, err);
+            r->band += want;
+        }
+    }
+    return status;
+}
+
 enum sl_status sl_frame_reader_next(struct sl_frame_reader *r, int64_t offset,
                                     struct sl_packet **out, struct sl_error *err)
 {
     struct sl_packet *packet = NULL;
-    enum sl_status status = read_payload(r, offset, err);
+    enum sl_status status =
+        r->sink.take ? read_bands(r, offset, err) : read_payload(r, offset, err);
 
     *out = NULL;
     if (status != SL_OK) {
@@ -99,11 +155,16 @@ enum sl_status sl_frame_reader_next(struct sl_frame_reader *r, int64_t offset,
     if (status != SL_OK) {
         goto out;
     }
-    status = sl_chain_add_buf(&packet->payload, r->buf, 0, r->size, err);
-    if (status != SL_OK) {
-        goto out;
+    if (r->sink.take) {
+        r->band = 0;
+        r->got = 0;
+    } else {
+        status = sl_chain_add_buf(&packet->payload, r->buf, 0, r->size, err);
+        if (status != SL_OK) {
+            goto out;
+        }
+        sl_buf_unref(&r->buf); /* the payload has a reference of its own */
     }
-    sl_buf_unref(&r->buf); /* the payload has a reference of its own */
     packet->flags = SL_PACKET_KEY;
     packet->pts = r->index;
     packet->dts = r->index;

@@ -15,12 +15,22 @@ struct sl_frame_reader {
     size_t size;        /* of every picture, bytes */
     size_t got;         /* of them, in buf */
     int64_t index;      /* of that picture, from 0 */
+
+    struct sl_band_sink sink; /* take set: buf holds one band at a time */
+    size_t row, band_size;    /* bytes */
+    size_t band;              /* where the band in buf starts in the picture, bytes */
 };
 
 /* SL_EDATA where a picture of this size cannot be (1 to SL_PICTURE_SIDE_MAX a side). */
 SL_NODISCARD enum sl_status sl_frame_reader_init(struct sl_frame_reader *r, struct sl_window *w,
                                                  enum sl_pixel_format format, int32_t width,
                                                  int32_t height, struct sl_error *err);
+/* Pictures go to sink in bands from now on; before the first one is read. SL_EINVAL where the
+ * format has more than one plane. */
+SL_NODISCARD enum sl_status sl_frame_reader_bands(struct sl_frame_reader *r,
+                                                  const struct sl_band_sink *sink,
+                                                  enum sl_pixel_format format, int32_t width,
+                                                  struct sl_error *err);
 void sl_frame_reader_clear(struct sl_frame_reader *r);
 /* The picture whose first byte is at offset; pts is its index. SL_EAGAIN where a pushed window
  * needs more: call again with the same offset. SL_EOF where the source ends at offset; SL_EDATA

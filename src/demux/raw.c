@@ -42,6 +42,13 @@ static enum sl_status raw_open(struct sl_demuxer **out, struct sl_window *w,
     if (status != SL_OK) {
         goto out;
     }
+    if (params->raw_bands.take) {
+        status = sl_frame_reader_bands(&d->frames, &params->raw_bands, params->raw_format,
+                                       params->raw_width, err);
+        if (status != SL_OK) {
+            goto out;
+        }
+    }
     sl_frame_track(&d->track, params->raw_format, params->raw_width, params->raw_height,
                    params->raw_rate);
     d->demuxer = (struct sl_demuxer){.ops = &sl_demux_raw,

@@ -172,13 +172,13 @@ static void convert_pixels(const struct sl_rgb *rgb, const struct sl_rgb_rows *r
     }
 }
 
-void sl_rgb_run(const struct sl_rgb *rgb, const struct sl_frame *in, struct sl_frame *out)
+void sl_rgb_run_rows(const struct sl_rgb *rgb, const uint8_t *src, ptrdiff_t stride,
+                     struct sl_frame *out, int32_t first, int32_t rows)
 {
-    for (int32_t y = 0; y < out->height; y += 2) {
-        const uint8_t *src = in->plane[0] + y * in->stride[0];
+    for (int32_t y = first; y < first + rows; y += 2, src += 2 * stride) {
         uint8_t *luma = out->plane[0] + y * out->stride[0];
-        struct sl_rgb_rows rows = {
-            .src = {src, src + in->stride[0]},
+        struct sl_rgb_rows pair = {
+            .src = {src, src + stride},
             .y = {luma, luma + out->stride[0]},
             .u = out->plane[1] + y / 2 * out->stride[1],
             .v = out->plane[2] + y / 2 * out->stride[2],
@@ -187,9 +187,14 @@ void sl_rgb_run(const struct sl_rgb *rgb, const struct sl_frame *in, struct sl_f
         int32_t begin = 0, end = 0;
         if (rgb->blocks) {
             begin = rgb->siting == SL_RGB_LEFT ? 2 : 0; /* a block looks one pixel to its left */
-            end = rgb->blocks(rgb, &rows, begin);
+            end = rgb->blocks(rgb, &pair, begin);
         }
-        convert_pixels(rgb, &rows, 0, begin);
-        convert_pixels(rgb, &rows, begin > end ? begin : end, rows.width);
+        convert_pixels(rgb, &pair, 0, begin);
+        convert_pixels(rgb, &pair, begin > end ? begin : end, pair.width);
     }
+}
+
+void sl_rgb_run(const struct sl_rgb *rgb, const struct sl_frame *in, struct sl_frame *out)
+{
+    sl_rgb_run_rows(rgb, in->plane[0], in->stride[0], out, 0, out->height);
 }

@@ -57,6 +57,10 @@ SL_NODISCARD bool sl_rgb_init(struct sl_rgb *rgb, enum sl_pixel_format format, u
 /* The whole picture; out is yuv420p, of even size, and in at least as large. */
 void sl_rgb_run(const struct sl_rgb *rgb, const struct sl_frame *in, struct sl_frame *out);
 
+/* Rows from first on, an even number of them; src is the first of them. */
+void sl_rgb_run_rows(const struct sl_rgb *rgb, const uint8_t *src, ptrdiff_t stride,
+                     struct sl_frame *out, int32_t first, int32_t rows);
+
 #if defined(__x86_64__) || defined(__i386__)
 int32_t sl_rgb_blocks_ssse3(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows,
                             int32_t begin);

@@ -169,6 +169,20 @@ static bool rgb_applies(const struct sl_scaler *s, const struct input *in, struc
            in->width >= s->width && in->height >= s->height;
 }
 
+bool sl_scale_rows(struct sl_rgb *out, const struct sl_scale_params *params,
+                   enum sl_pixel_format format, struct sl_colour colour)
+{
+    const struct sl_scaler s = {
+        .params = *params, .width = params->width, .height = params->height};
+    const struct input in = {format, params->width, params->height,
+                             sl_colour_complete(colour, true, params->height)};
+    struct sl_siting at = unturned_siting(
+        params, input_siting(params, sl_pixel_info(format), in.colour.chroma_location));
+    return !turns(params) && rgb_applies(&s, &in, at) &&
+           sl_rgb_init(out, format, in.colour.range, &params->colour, (enum sl_rgb_siting)at.h,
+                       sl_rgb_best_cpu());
+}
+
 static enum sl_status make_graph(struct sl_scaler *s, const struct input *in,
                                  struct sl_siting in_at, struct sl_siting out_at,
                                  struct sl_error *err)

@@ -27,6 +27,12 @@ struct sl_scale_params {
 struct sl_colour sl_scale_colour(enum sl_pixel_format format, struct sl_colour colour,
                                  int32_t height, int32_t rotation, int32_t flip);
 
+struct sl_rgb;
+/* What a scaler of these params does with packed pictures of its own, even size and this colour,
+ * for whoever has rows instead of pictures. False where it does something else. */
+SL_NODISCARD bool sl_scale_rows(struct sl_rgb *out, const struct sl_scale_params *params,
+                                enum sl_pixel_format format, struct sl_colour colour);
+
 /* Single owner. The conversion is rebuilt whenever the input's format, size or colour changes. */
 struct sl_scaler;
 

@@ -91,6 +91,9 @@ static enum sl_status open_input(struct sl_ladder *l, struct sl_error *err)
     struct sl_demux_params demux;
     enum sl_status st = demux_params(&l->params, l->log, &demux, err);
     if (st == SL_OK) {
+        st = sl_raw_rows_open(&l->raw, &demux, err);
+    }
+    if (st == SL_OK) {
         st = sl_input_open(&l->input, l->params.input, &demux, err);
     }
     if (st == SL_OK) {
@@ -195,6 +198,7 @@ void sl_ladder_free(struct sl_ladder **ladder)
     sl_ladder_sound_close(l);
     sl_decode_destroy(&l->decoder);
     sl_input_close(&l->input);
+    sl_raw_rows_close(&l->raw);
     pthread_cond_destroy(&l->shared.changed);
     pthread_mutex_destroy(&l->shared.lock);
     sl_free(l);

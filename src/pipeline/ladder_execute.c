@@ -186,6 +186,15 @@ static enum sl_status decode(struct sl_ladder *l, struct sl_packet *packet, int6
     }
 }
 
+static enum sl_status put_raw(struct sl_ladder *l, const struct sl_packet *packet,
+                              struct sl_error *err)
+{
+    struct sl_frame *frame = sl_raw_rows_take(&l->raw, packet);
+    enum sl_status st = sl_clock_put(&l->clock, frame, err);
+    sl_frame_unref(&frame);
+    return st;
+}
+
 /* Reads to the end of the input, to damage (in *input_error), to the end of separate sound (SL_EOF)
  * or to a failure. */
 static enum sl_status read_all(struct sl_ladder *l, struct sl_error *input_error,
@@ -204,7 +213,7 @@ static enum sl_status read_all(struct sl_ladder *l, struct sl_error *input_error
             break;
         }
         if (packet->track == (uint32_t)l->video_index) {
-            st = decode(l, packet, &damaged, err);
+            st = l->raw.used ? put_raw(l, packet, err) : decode(l, packet, &damaged, err);
         } else if (l->sound.present && !l->sound.separate &&
                    packet->track == (uint32_t)l->sound.index) {
             st = sl_ladder_sound_put(l, packet, err);

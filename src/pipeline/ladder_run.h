@@ -21,6 +21,7 @@
 #include "pipeline/clock.h"
 #include "pipeline/jumps.h"
 #include "pipeline/ladder_plan.h"
+#include "pipeline/raw_rows.h"
 
 #define SL_LADDER_FRAME_QUEUE   4 /* decoded pictures between input and shape */
 #define SL_LADDER_RUNG_QUEUE    6 /* pictures (and, with TS, sound packets) before each encoder */
@@ -115,7 +116,8 @@ struct sl_ladder {
     struct sl_ladder_params params;
     struct sl_ladder_events events;
     const struct sl_log *log;
-    struct sl_cancel stop; /* asked to finish early */
+    struct sl_cancel stop;  /* asked to finish early */
+    struct sl_raw_rows raw; /* used: pictures come from here, and no decoder is needed */
     struct sl_input input;
     int video_index;
     const struct sl_track *video; /* belongs to the demuxer */
