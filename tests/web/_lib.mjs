@@ -53,6 +53,51 @@ export function launch() {
   });
 }
 
+// Runs in the page before its own scripts: what happened to the video element, for failures that do
+// not come twice. Kept in a property that the page itself never looks at.
+function traceMedia() {
+  const KEPT = 200;
+  const EVENTS = ['seeking', 'seeked', 'waiting', 'playing', 'pause', 'ended', 'stalled', 'emptied',
+    'durationchange', 'error'];
+  const started = Date.now();
+  const lines = [];
+  const note = (text) => {
+    lines.push(`${Date.now() - started} ${text}`);
+    if (lines.length > KEPT) lines.shift();
+  };
+  const time = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'currentTime');
+  Object.defineProperty(HTMLMediaElement.prototype, 'currentTime', {
+    ...time,
+    set(value) {
+      const from = new Error('').stack.split('\n').slice(2, 5).map((line) => line.trim()).join(' < ');
+      note(`currentTime ${time.get.call(this).toFixed(3)} -> ${value} ${from}`);
+      time.set.call(this, value);
+    },
+  });
+  const listen = () => {
+    const video = document.querySelector('video');
+    for (const name of video ? EVENTS : []) {
+      video.addEventListener(name, () => {
+        const { buffered } = video;
+        const spans = Array.from({ length: buffered.length }, (_, i) =>
+          `${buffered.start(i).toFixed(2)}-${buffered.end(i).toFixed(2)}`);
+        note(`${name} at ${time.get.call(video).toFixed(3)} of ${video.duration}, has ${spans.join(' ')}`);
+      });
+    }
+  };
+  document.addEventListener('DOMContentLoaded', listen);
+  window.sluiceTestTrace = lines;
+}
+
+// What traceMedia wrote down.
+export async function traceOf(page) {
+  try {
+    return (await page.evaluate(() => window.sluiceTestTrace)).join('\n');
+  } catch (error) {
+    return `no trace: ${error.message}`;
+  }
+}
+
 // A page that keeps a record of everything that goes wrong on it.
 export async function openPage(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
@@ -79,6 +124,7 @@ export async function openPage(browser, url, options = {}) {
     const why = request.failure()?.errorText ?? '';
     if (!/ERR_ABORTED/.test(why)) problems.push(`${why}: ${request.url()}`);
   });
+  await page.addInitScript(traceMedia);
   await page.goto(url);
   return { page, problems, context };
 }

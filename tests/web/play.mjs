@@ -5,7 +5,7 @@
 // the end. Chromium is the judge: what it decodes is right, what it complains about is not.
 // Without directories it makes ladders of its own, and with SLUICE_SOAK of the whole corpus.
 import { foreign, ours, scratch } from './_ladders.mjs';
-import { check, launch, openPage, run, shoot, startServer, stateOf, waitFor } from './_lib.mjs';
+import { check, launch, openPage, run, shoot, startServer, stateOf, traceOf, waitFor } from './_lib.mjs';
 
 const PLAYED = 1.2; // seconds of picture that count as playing on
 
@@ -90,6 +90,7 @@ const status = await run(ladders.map(([name, make, sound]) => [name, async () =>
     console.log(`# ${rungs.map((rung) => rung.label).join(' | ')}; ${duration.toFixed(2)} s`);
   } catch (error) {
     await shoot(page, name.replaceAll(/\W+/g, '-'));
+    console.log((await traceOf(page)).replaceAll(/^/gm, '# '));
     if (problems.length > 0) error.message += ` [${problems.join('; ')}]`;
     throw error;
   } finally {
