@@ -3,15 +3,13 @@
 #ifndef SL_MUX_FMP4_H
 #define SL_MUX_FMP4_H
 
-#include "media/stage.h"
-#include "mux/box.h"
-#include "mux/framing.h"
-#include "mux/timeline.h"
+#include "mux/mp4_track.h"
 
 #define SL_FMP4_NAME        "fmp4"
 #define SL_FMP4_SAMPLES_MAX (1u << 20) /* of one track in one fragment */
 #define SL_FMP4_INIT_MAX    (4u << 20) /* bytes of ftyp and moov */
 #define SL_FMP4_MOOF_MAX    (512u << 20)
+#define SL_FMP4_BRANDS_MAX  64 /* bytes of further brands */
 
 /* ISO/IEC 14496-12 8.8.3.1: sample_depends_on and sample_is_non_sync_sample. */
 #define SL_FMP4_SYNC     0x02000000u
@@ -23,11 +21,7 @@ struct sl_fmp4_sample {
 };
 
 struct sl_fmp4_track {
-    struct sl_track info;
-    uint32_t timescale; /* of mdhd: 1 / timescale = timebase / factor */
-    int64_t factor;     /* media ticks in one tick of the timebase */
-    struct sl_framing framing;
-    struct sl_timeline line;
+    struct sl_mp4_track t;
 
     /* the fragment in the making */
     int64_t base; /* dts of its first sample, ticks of the timebase */
@@ -41,18 +35,17 @@ struct sl_fmp4 {
     struct sl_muxer base;
     struct sl_fmp4_track *tracks;
     size_t count;
+    uint32_t flags; /* of struct sl_mux_params */
+    char brands[SL_FMP4_BRANDS_MAX];
+    size_t brands_size;
     uint32_t sequence; /* of the last fragment */
     struct sl_units units;
+    struct sl_writer out; /* kept from one fragment to the next */
 };
 
-/* SL_EUNSUPPORTED naming a codec that has no sample entry here, SL_EINVAL naming what the track
- * lacks for its own. */
-SL_NODISCARD enum sl_status sl_fmp4_entry_check(const struct sl_track *track, size_t index,
-                                                struct sl_error *err);
-void sl_fmp4_entry_write(const struct sl_track *track, struct sl_writer *w);
 /* ftyp and moov. */
 void sl_fmp4_init_write(const struct sl_fmp4 *m, struct sl_writer *w);
-/* styp, moof, mdat. */
+/* styp, sidx, moof, mdat. */
 SL_NODISCARD enum sl_status sl_fmp4_fragment(struct sl_fmp4 *m, struct sl_chain *out,
                                              struct sl_error *err);
 

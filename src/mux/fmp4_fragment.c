@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One media segment of one fragment: styp, moof, mdat (ISO/IEC 14496-12 8.8, 8.16). */
+/* One media segment of one fragment: styp, sidx, moof, mdat (ISO/IEC 14496-12 8.8, 8.16). */
 #include <inttypes.h>
 
 #include "base/error.h"
@@ -104,9 +104,10 @@ static void write_traf(struct sl_fmp4_track *t, uint32_t id, struct sl_writer *w
     }
     sl_box_end(w, box);
     box = sl_box_begin_full(w, "tfdt", 1, 0); /* 8.8.12: the sum of all durations before */
-    sl_write_be64(w, (uint64_t)((t->base - t->line.origin) * t->factor));
+    sl_write_be64(w, (uint64_t)((t->base - t->t.line.origin) * t->t.factor));
     sl_box_end(w, box);
     write_trun(t, &l, w);
+    sl_mp4_write_roll_all(&t->t, (uint32_t)t->count, w);
     sl_box_end(w, traf);
 }
 
@@ -126,7 +127,11 @@ static void write_moof(struct sl_fmp4 *m, struct sl_writer *w)
 
 static void write_styp(const struct sl_fmp4 *m, struct sl_writer *w)
 {
-    size_t box = sl_box_begin(w, "styp");
+    size_t box;
+    if (m->flags & SL_MUX_NO_STYP) {
+        return;
+    }
+    box = sl_box_begin(w, "styp");
     sl_write_text(w, "msdh");
     sl_write_be32(w, 0);
     sl_write_text(w, "msdh");
@@ -134,6 +139,52 @@ static void write_styp(const struct sl_fmp4 *m, struct sl_writer *w)
         sl_write_text(w, "cmfs"); /* 23000-19 7.3.3.1 */
     }
     sl_box_end(w, box);
+}
+
+/* What a sidx is about: the first picture track of the fragment, else its first track. */
+static const struct sl_fmp4_track *index_track(const struct sl_fmp4 *m)
+{
+    const struct sl_fmp4_track *found = NULL;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct sl_fmp4_track *t = &m->tracks[i];
+        if (t->count &&
+            (!found || (t->t.info.kind == SL_KIND_VIDEO && found->t.info.kind != SL_KIND_VIDEO))) {
+            found = t;
+        }
+    }
+    return found;
+}
+
+/* 8.16.3: one reference to the moof and mdat that follow. Its size is not known yet: returns where
+ * it goes. */
+static size_t write_sidx(const struct sl_fmp4 *m, struct sl_writer *w)
+{
+    const struct sl_fmp4_track *t = index_track(m);
+    const struct sl_mp4_track *info = &t->t;
+    uint64_t duration = 0, time, earliest = UINT64_MAX;
+    int64_t hidden = info->info.decode_delay * info->factor;
+    size_t box, patch;
+
+    time = (uint64_t)((t->base - info->line.origin) * info->factor);
+    for (size_t i = 0; i < t->count; i++) {
+        uint64_t shown = time + duration + t->samples[i].offset;
+        earliest = shown < earliest ? shown : earliest;
+        duration += t->samples[i].duration;
+    }
+    box = sl_box_begin_full(w, "sidx", 1, 0);
+    sl_write_be32(w, (uint32_t)(t - m->tracks) + 1);
+    sl_write_be32(w, info->timescale);
+    sl_write_be64(w, earliest > (uint64_t)hidden ? earliest - (uint64_t)hidden : 0);
+    sl_write_be64(w, 0); /* first_offset: from the end of this box */
+    sl_write_be16(w, 0);
+    sl_write_be16(w, 1);
+    patch = w->size;
+    sl_write_be32(w, 0); /* reference_type 0 (media), referenced_size */
+    sl_write_be32(w, duration > UINT32_MAX ? UINT32_MAX : (uint32_t)duration);
+    /* starts_with_SAP; of no known type, since an open group of pictures looks like a closed one */
+    sl_write_be32(w, t->samples[0].flags == SL_FMP4_SYNC ? 0x80000000u : 0);
+    sl_box_end(w, box);
+    return patch;
 }
 
 /* data_offset counts from the moof, as a signed 32-bit number. */
@@ -156,12 +207,45 @@ static enum sl_status patch_offsets(struct sl_fmp4 *m, struct sl_writer *w, size
     return SL_OK;
 }
 
+/* Everything before the payload. */
+static enum sl_status write_front(struct sl_fmp4 *m, uint64_t payload, struct sl_writer *w,
+                                  struct sl_error *err)
+{
+    size_t moof, sidx = 0, header = payload + 8 > UINT32_MAX ? 16 : 8;
+    enum sl_status status;
+
+    write_styp(m, w);
+    /* 31 bits for the size; what is larger goes without. */
+    if ((m->flags & SL_MUX_SIDX) && payload < (1u << 30)) {
+        sidx = write_sidx(m, w);
+    }
+    moof = w->size;
+    write_moof(m, w);
+    status = sl_writer_finish(w, err);
+    if (!status) {
+        status = patch_offsets(m, w, w->size - moof + header, err);
+    }
+    if (status) {
+        return status;
+    }
+    sl_write_be32(w, header == 16 ? 1 : (uint32_t)(payload + header));
+    sl_write_text(w, "mdat");
+    if (header == 16) {
+        sl_write_be64(w, payload + header);
+    }
+    status = sl_writer_finish(w, err);
+    if (!status && sidx) {
+        sl_writer_patch_be32(w, sidx, (uint32_t)(w->size - moof + payload));
+    }
+    return status;
+}
+
 enum sl_status sl_fmp4_fragment(struct sl_fmp4 *m, struct sl_chain *out, struct sl_error *err)
 {
-    struct sl_writer w;
+    struct sl_writer *w = &m->out;
     struct sl_chain chain;
     uint64_t payload = 0;
-    size_t moof, header, samples = 0;
+    size_t samples = 0;
     enum sl_status status;
 
     for (size_t i = 0; i < m->count; i++) {
@@ -172,26 +256,10 @@ enum sl_status sl_fmp4_fragment(struct sl_fmp4 *m, struct sl_chain *out, struct 
         return SL_OK;
     }
     sl_chain_init(&chain);
-    sl_writer_init(&w, SL_FMP4_MOOF_MAX);
-    write_styp(m, &w);
-    moof = w.size;
-    write_moof(m, &w);
-    header = payload + 8 > UINT32_MAX ? 16 : 8;
-    status = sl_writer_finish(&w, err);
+    w->size = 0;
+    status = write_front(m, payload, w, err);
     if (!status) {
-        status = patch_offsets(m, &w, w.size - moof + header, err);
-    }
-    if (status) {
-        goto out;
-    }
-    sl_write_be32(&w, header == 16 ? 1 : (uint32_t)(payload + header));
-    sl_write_text(&w, "mdat");
-    if (header == 16) {
-        sl_write_be64(&w, payload + header);
-    }
-    status = sl_writer_finish(&w, err);
-    if (!status) {
-        status = sl_chain_add_copy(&chain, w.data, w.size, err);
+        status = sl_chain_add_copy(&chain, w->data, w->size, err);
     }
     for (size_t i = 0; i < m->count && !status; i++) {
         status = sl_chain_move(&chain, &m->tracks[i].data, err);
@@ -203,8 +271,6 @@ enum sl_status sl_fmp4_fragment(struct sl_fmp4 *m, struct sl_chain *out, struct 
     if (!status) {
         m->sequence++;
     }
-out:
     sl_chain_clear(&chain);
-    sl_writer_clear(&w);
     return status;
 }

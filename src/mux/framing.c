@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "media/hevc.h"
+#include "media/nal_form.h"
 
 /* nal_unit_type to role: ITU-T H.264 table 7-1, ITU-T H.265 table 7-1. */
 static const uint8_t h264_roles[32] = {
@@ -49,12 +50,15 @@ enum sl_status sl_framing_init(struct sl_framing *f, const struct sl_track *trac
                : sl_hvcc_parse(track->config, track->config_size, &f->config, err);
 }
 
+unsigned sl_framing_type(const struct sl_framing *f, const struct sl_nal *nal)
+{
+    return f->codec == SL_CODEC_H264 ? nal->data[0] & 31u : nal->data[0] >> 1 & 63u;
+}
+
 enum sl_unit_role sl_framing_role(const struct sl_framing *f, const struct sl_nal *nal)
 {
-    if (f->codec == SL_CODEC_H264) {
-        return (enum sl_unit_role)h264_roles[nal->data[0] & 31];
-    }
-    return hevc_role(nal->data[0] >> 1 & 63);
+    unsigned type = sl_framing_type(f, nal);
+    return f->codec == SL_CODEC_H264 ? (enum sl_unit_role)h264_roles[type] : hevc_role(type);
 }
 
 static size_t without_zeros(const struct sl_nal *nal)
@@ -78,68 +82,33 @@ bool sl_framing_set_known(const struct sl_framing *f, const struct sl_nal *nal)
     return false;
 }
 
-/* Any number of zeros above one, then a one (B.1.1 allows leading_zero_8bits). */
-static bool begins_with_start_code(const uint8_t *data, size_t size)
+/* Whether looking would read from a file. */
+static bool in_memory(const struct sl_chain *c)
 {
-    size_t zeros = 0;
-    while (zeros < size && data[zeros] == 0) {
-        zeros++;
-    }
-    return zeros >= 2 && zeros < size && data[zeros] == 1;
-}
-
-static bool lengths_fit(const struct sl_framing *f, const uint8_t *data, size_t size)
-{
-    struct sl_reader r;
-    sl_reader_init(&r, data, size);
-    while (sl_reader_left(&r)) {
-        uint32_t length = 0;
-        for (unsigned i = 0; i < f->config.length_size; i++) {
-            length = length << 8 | sl_read_u8(&r);
-        }
-        sl_read_skip(&r, length);
-        if (r.overrun) {
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->slices[i].file) {
             return false;
         }
     }
     return true;
 }
 
-/* The whole payload is needed only where it begins like a start code. */
-static enum sl_status look_closely(struct sl_framing *f, const struct sl_chain *payload,
-                                   struct sl_error *err)
-{
-    struct sl_buf *buf;
-    enum sl_status status = sl_chain_load(payload, &buf, err);
-    if (status) {
-        return status;
-    }
-    if (!begins_with_start_code(buf->data, buf->size)) {
-        f->known = true;
-        f->annexb = false;
-    } else if (!lengths_fit(f, buf->data, buf->size)) {
-        f->known = true;
-        f->annexb = true;
-    }
-    sl_buf_unref(&buf);
-    return SL_OK;
-}
-
 enum sl_status sl_framing_is_annexb(struct sl_framing *f, const struct sl_chain *payload,
                                     bool *annexb, struct sl_error *err)
 {
-    uint8_t head[3];
+    const struct sl_slice *first = payload->slices;
+    enum sl_nal_form form = SL_NAL_UNCLEAR;
     enum sl_status status = SL_OK;
 
-    /* Looking into every range of a file would cost a system call a packet. */
-    if (payload->size >= (int64_t)sizeof head && !(f->known && payload->slices[0].file)) {
-        status = sl_chain_read(payload, 0, head, sizeof head, err);
-        if (!status && head[0] == 0 && head[1] == 0 && head[2] <= 1) {
-            status = look_closely(f, payload, err);
-        } else if (!status) {
-            f->known = true;
-            f->annexb = false;
-        }
+    if (payload->count && first->buf && first->size >= 3 &&
+        !sl_nal_may_be_annexb(first->buf->data + first->offset)) {
+        form = SL_NAL_LENGTHS;
+    } else if (!f->known || in_memory(payload)) {
+        status = sl_nal_form_chain(payload, f->config.length_size, &form, err);
+    }
+    if (form != SL_NAL_UNCLEAR) {
+        f->known = true;
+        f->annexb = form == SL_NAL_ANNEXB;
     }
     *annexb = f->annexb;
     return status;

@@ -2,9 +2,7 @@
 /* The NAL units of a video packet, whichever way they are framed: start codes (ISO/IEC 14496-10
  * Annex B, what encoders give) or lengths (ISO/IEC 14496-15, what containers hold).
  *
- * Which one it is cannot be read off the first bytes alone: 00 00 01 67 is a start code and an
- * SPS, and also the length of a unit of 359 bytes. A payload is Annex B if it begins with a start
- * code AND the chain of lengths does not end exactly where the payload ends. */
+ * media/nal_form.h tells how they are told apart. */
 #ifndef SL_MUX_FRAMING_H
 #define SL_MUX_FRAMING_H
 
@@ -35,10 +33,13 @@ bool sl_framing_wanted(enum sl_codec codec); /* the codec consists of NAL units 
  * no avcC or hvcC. */
 SL_NODISCARD enum sl_status sl_framing_init(struct sl_framing *f, const struct sl_track *track,
                                             const char *where, size_t index, struct sl_error *err);
+/* nal_unit_type */
+unsigned sl_framing_type(const struct sl_framing *f, const struct sl_nal *nal);
 enum sl_unit_role sl_framing_role(const struct sl_framing *f, const struct sl_nal *nal);
 /* The unit is one of the config's parameter sets, byte for byte (trailing zeros aside). */
 bool sl_framing_set_known(const struct sl_framing *f, const struct sl_nal *nal);
-/* Reads no more than the first bytes unless they look like a start code. */
+/* Memory is looked at in place, packet by packet; ranges of files only until it is known (a system
+ * call a packet would cost more than all else), and again never. */
 SL_NODISCARD enum sl_status sl_framing_is_annexb(struct sl_framing *f,
                                                  const struct sl_chain *payload, bool *annexb,
                                                  struct sl_error *err);
