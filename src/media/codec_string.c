@@ -2,13 +2,16 @@
 #include "media/codec_string.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
-#include "base/rational.h"
 #include "media/aac.h"
+#include "media/av1.h"
 #include "media/h264.h"
 #include "media/hevc.h"
+#include "media/parameter_set.h"
 #include "media/pixel.h"
+#include "media/vp9.h"
 
 struct text {
     char *out;
@@ -109,9 +112,27 @@ static enum sl_status aac_string(const struct sl_track *t, struct text *s, struc
     return SL_OK;
 }
 
+/* The object type indication of MPEG-1 or MPEG-2 audio (ISO/IEC 14496-1 table 5), which esds has.
+ */
+static enum sl_status mp3_string(const struct sl_track *t, struct text *s, struct sl_error *err)
+{
+    (void)err;
+    ADD(s, "mp4a.%s", t->sample_rate > 0 && t->sample_rate < 32000 ? "69" : "6B");
+    return SL_OK;
+}
+
+/* The optional parts go with all or nothing, and nothing stands for BT.709 in limited range. */
+static bool is_usual(const struct sl_colour *c)
+{
+    return c->range != SL_RANGE_FULL && (c->primaries == 1 || c->primaries == 2) &&
+           (c->transfer == 1 || c->transfer == 2) && (c->matrix == 1 || c->matrix == 2);
+}
+
 /* AV1 Codec ISO Media File Format Binding, section 5, from av1C (2.3.3) */
 static enum sl_status av1_string(const struct sl_track *t, struct text *s, struct sl_error *err)
 {
+    struct sl_av1_sequence sequence;
+    struct sl_colour colour = t->colour;
     struct sl_reader r;
 
     sl_reader_init(&r, t->config, t->config_size);
@@ -125,106 +146,56 @@ static enum sl_status av1_string(const struct sl_track *t, struct text *s, struc
     const bool twelve = flags & 0x20; /* twelve_bit */
     ADD(s, "av01.%u.%02u%c.%02u", profile_level >> 5, profile_level & 0x1f,
         flags & 0x80 ? 'H' : 'M', high ? (twelve ? 12u : 10u) : 8u);
+    if (sl_av1_parse_config(t->config, t->config_size, &sequence, NULL) == SL_OK) {
+        const struct sl_colour stated = sequence.colour;
+        sl_ps_merge_colour(&colour, &stated);
+    }
+    const unsigned chroma = flags >> 2 & 3; /* chroma_subsampling_x and _y */
+    if (!is_usual(&colour) || (flags & 0x10) || chroma != 3) {
+        ADD(s, ".%u.%u%u%u.%02u.%02u.%02u.%u", flags >> 4 & 1, chroma >> 1, chroma & 1,
+            chroma == 3 ? flags & 3 : 0, colour.primaries, colour.transfer, colour.matrix,
+            colour.range == SL_RANGE_FULL ? 1u : 0u);
+    }
     return SL_OK;
 }
 
-struct vp {
-    unsigned profile, level, depth, chroma;
-    struct sl_colour colour;
-};
-
-/* The least level whose limits hold the picture and its rate: VP9 levels, annex A of the
- * bitstream specification. 0: above all. */
-static unsigned vp9_level(const struct sl_track *t)
-{
-    static const struct {
-        uint8_t level;
-        uint16_t side;
-        int32_t picture; /* luma samples */
-        int64_t rate;    /* luma samples a second */
-    } levels[] = {
-        {10, 512, 36864, 829440},          {11, 768, 73728, 2764800},
-        {20, 960, 122880, 4608000},        {21, 1344, 245760, 9216000},
-        {30, 2048, 552960, 20736000},      {31, 2752, 983040, 36864000},
-        {40, 4160, 2228224, 83558400},     {41, 4160, 2228224, 160432128},
-        {50, 8384, 8912896, 311951360},    {51, 8384, 8912896, 588251136},
-        {52, 8384, 8912896, 1176502272},   {60, 16832, 35651584, 1176502272},
-        {61, 16832, 35651584, 2353004544}, {62, 16832, 35651584, 4706009088},
-    };
-    const int64_t picture = (int64_t)t->width * t->height;
-    const int32_t side = t->width > t->height ? t->width : t->height;
-    const int64_t rate = sl_rational_valid(t->frame_rate)
-                             ? sl_muldiv(picture, t->frame_rate.num, t->frame_rate.den, SL_ROUND_UP)
-                             : picture;
-
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-        if (picture <= levels[i].picture && side <= levels[i].side && rate <= levels[i].rate) {
-            return levels[i].level;
-        }
-    }
-    return 0;
-}
-
-/* VPCodecConfigurationRecord, as the payload of its FullBox. */
-static bool read_vpcc(const struct sl_track *t, struct vp *vp)
-{
-    struct sl_reader r;
-
-    sl_reader_init(&r, t->config, t->config_size);
-    const uint32_t version = sl_read_be32(&r);
-    vp->profile = sl_read_u8(&r);
-    vp->level = sl_read_u8(&r);
-    const unsigned bits = sl_read_u8(&r);
-    vp->depth = bits >> 4;
-    vp->chroma = bits >> 1 & 7;
-    vp->colour.range = bits & 1 ? SL_RANGE_FULL : SL_RANGE_LIMITED;
-    vp->colour.primaries = sl_read_u8(&r);
-    vp->colour.transfer = sl_read_u8(&r);
-    vp->colour.matrix = sl_read_u8(&r);
-    return !r.overrun && version == 0x01000000;
-}
-
 /* Without vpcC (WebM): what the demuxer and decoder know. */
-static bool vp_from_fields(const struct sl_track *t, struct vp *vp)
+static bool vp_from_fields(const struct sl_track *t, struct sl_vpcc *vp)
 {
     const struct sl_pixel_info *info = sl_pixel_info((enum sl_pixel_format)t->pixel_format);
 
     if (t->width <= 0 || t->height <= 0) {
         return false;
     }
-    *vp = (struct vp){.chroma = 1, .colour = t->colour};
+    *vp = (struct sl_vpcc){.chroma = 1, .colour = t->colour};
     if (t->codec == SL_CODEC_VP8) {
-        vp->depth = 8; /* and nothing else exists; its profiles differ in filters only */
-        vp->profile = t->profile > 0 ? (unsigned)t->profile : 0;
+        vp->bit_depth = 8; /* and nothing else exists; its profiles differ in filters only */
+        vp->profile = t->profile > 0 ? (uint8_t)t->profile : 0;
     } else if (t->profile >= 0 && t->bit_depth > 0) {
-        vp->profile = (unsigned)t->profile;
-        vp->depth = (unsigned)t->bit_depth;
+        vp->profile = (uint8_t)t->profile;
+        vp->bit_depth = (uint8_t)t->bit_depth;
     } else {
         return false;
     }
     if (info) { /* chroma_subsampling: 0, 1 4:2:0 (1: with luma), 2 4:2:2, 3 4:4:4 */
         vp->chroma = info->chroma_h ? 1 : info->chroma_w ? 2 : 3;
     }
-    vp->level = t->level > 0 ? (unsigned)t->level : vp9_level(t);
+    vp->level = (uint8_t)(t->level > 0 ? (unsigned)t->level : sl_vp9_level(t));
     return vp->level != 0;
 }
 
 /* VP Codec ISO Media File Format Binding, "Codecs Parameter String" */
 static enum sl_status vp_string(const struct sl_track *t, struct text *s, struct sl_error *err)
 {
-    struct vp vp;
+    struct sl_vpcc vp;
 
-    if (!read_vpcc(t, &vp) && !vp_from_fields(t, &vp)) {
+    if (!sl_vpcc_parse(t->config, t->config_size, &vp) && !vp_from_fields(t, &vp)) {
         return lacks(t, "profile, bit depth or size are not known", err);
     }
     ADD(s, "%s.%02u.%02u.%02u", t->codec == SL_CODEC_VP8 ? "vp08" : "vp09", vp.profile, vp.level,
-        vp.depth);
-    /* The rest goes with all or nothing, and nothing stands for 4:2:0 BT.709 in limited range. */
+        vp.bit_depth);
     const struct sl_colour *c = &vp.colour;
-    const bool usual = vp.chroma <= 1 && c->range != SL_RANGE_FULL &&
-                       (c->primaries == 1 || c->primaries == 2) &&
-                       (c->transfer == 1 || c->transfer == 2) && (c->matrix == 1 || c->matrix == 2);
-    if (!usual) {
+    if (vp.chroma > 1 || !is_usual(c)) {
         ADD(s, ".%02u.%02u.%02u.%02u.%02u", vp.chroma, c->primaries, c->transfer, c->matrix,
             c->range == SL_RANGE_FULL ? 1u : 0u);
     }
@@ -276,12 +247,13 @@ enum sl_status sl_codec_string(const struct sl_track *track, char out[SL_CODEC_S
         {SL_CODEC_VP8, NULL, vp_string},
         {SL_CODEC_VP9, NULL, vp_string},
         {SL_CODEC_AAC, NULL, aac_string},
-        {SL_CODEC_MP3, "mp4a.40.34", NULL}, /* MPEG-4 audio object type "Layer-3" */
-        {SL_CODEC_AC3, "ac-3", NULL},       /* ETSI TS 102 366 annex F */
+        {SL_CODEC_MP3, NULL, mp3_string},
+        {SL_CODEC_AC3, "ac-3", NULL}, /* ETSI TS 102 366 annex F */
         {SL_CODEC_EAC3, "ec-3", NULL},
-        {SL_CODEC_OPUS, "opus", NULL}, /* what browsers know; the sample entry is "Opus" */
+        {SL_CODEC_OPUS, "Opus", NULL},
         {SL_CODEC_FLAC, "fLaC", NULL},
         {SL_CODEC_ALAC, "alac", NULL},
+        {SL_CODEC_WEBVTT, "wvtt", NULL}, /* ISO/IEC 14496-30 */
     };
     struct text text = {.out = out};
 
@@ -304,4 +276,14 @@ enum sl_status sl_codec_string(const struct sl_track *track, char out[SL_CODEC_S
         return status;
     }
     return lacks(track, "none is defined", err);
+}
+
+void sl_codec_string_in_band(char *text)
+{
+    if (!strncmp(text, "avc1", 4)) {
+        text[3] = '3';
+    } else if (!strncmp(text, "hvc1", 4)) {
+        text[1] = 'e'; /* hev1 */
+        text[2] = 'v';
+    }
 }

@@ -40,16 +40,16 @@ static const struct vector {
     {"mp4a.40.5", SL_CODEC_AAC, 4, {0x2b, 0x92, 0x08, 0x00}},
     {"mp4a.40.29", SL_CODEC_AAC, 4, {0xeb, 0x8a, 0x08, 0x00}},
     {"mp4a.40.42", SL_CODEC_AAC, 4, {0xf9, 0x46, 0x40, 0x00}}, /* xHE-AAC */
-    {"mp4a.40.34", SL_CODEC_MP3, 0, {0}},
+    {"mp4a.6B", SL_CODEC_MP3, 0, {0}},
     {"ac-3", SL_CODEC_AC3, 0, {0}},
     {"ec-3", SL_CODEC_EAC3, 0, {0}},
-    {"opus", SL_CODEC_OPUS, 0, {0}},
+    {"Opus", SL_CODEC_OPUS, 0, {0}},
     {"fLaC", SL_CODEC_FLAC, 0, {0}},
     {"alac", SL_CODEC_ALAC, 0, {0}},
     /* AV1 Codec ISO Media File Format Binding, section 5 */
     {"av01.0.04M.08", SL_CODEC_AV1, 4, {0x81, 0x04, 0x0c, 0}},
     {"av01.0.04M.10", SL_CODEC_AV1, 4, {0x81, 0x04, 0x4c, 0}},
-    {"av01.2.19H.12", SL_CODEC_AV1, 4, {0x81, 0x53, 0xe8, 0}},
+    {"av01.2.19H.12.0.100.02.02.02.0", SL_CODEC_AV1, 4, {0x81, 0x53, 0xe8, 0}},
     {"av01.0.13M.10", SL_CODEC_AV1, 4, {0x81, 0x0d, 0x4c, 0}},
     /* VP Codec ISO Media File Format Binding */
     {"vp09.00.31.08", SL_CODEC_VP9, 12, {1, 0, 0, 0, 0, 31, 0x82, 1, 1, 1, 0, 0}},
