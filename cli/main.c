@@ -10,6 +10,7 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"ladder", cmd_ladder, "make an HLS ladder from a file or from raw frames"},
+    {"remux", cmd_remux, "make an MP4 of any file, passing through what can be"},
     {"serve", cmd_serve, "serve a directory over HTTP, with a page that plays it"},
     {"probe", cmd_probe, "show what is inside a file"},
 };

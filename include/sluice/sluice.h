@@ -11,6 +11,7 @@
 #include <sluice/media.h>
 #include <sluice/options.h>
 #include <sluice/probe.h>
+#include <sluice/remux.h>
 #include <sluice/serve.h>
 
 #ifdef __cplusplus

@@ -11,8 +11,10 @@
 #include "base/io.h"
 #include "base/slice.h"
 
-#define COPY_SIZE ((size_t)64 << 10)
-#define IOV_BATCH 256
+#define COPY_SIZE  ((size_t)64 << 10)
+#define STAGE_SIZE ((size_t)128 << 10)
+#define GAP_MAX    4096 /* what is read for nothing costs less than another read */
+#define IOV_BATCH  512
 /* Linux moves at most 2 GiB less a page in one call. */
 #define MOVE_MAX ((size_t)1 << 30)
 
@@ -135,35 +137,86 @@ static enum sl_status write_range(struct output *o, const struct sl_slice *s, st
 struct batch {
     struct iovec iov[IOV_BATCH];
     size_t count;
-    uint8_t stage[COPY_SIZE];
+    uint8_t stage[STAGE_SIZE];
     size_t staged;
 };
 
-/* Adds s unless there is no room for it or it is too large to be worth a copy. */
-static enum sl_status add_to_batch(struct batch *b, const struct sl_slice *s, size_t small_size,
-                                   bool *added, struct sl_error *err)
-{
-    uint8_t *to = b->stage + b->staged;
-    enum sl_status status;
+/* Small ranges that lie close together in one file, in rising order, are had by one read, and what
+ * lies between them with it. */
+struct run {
+    const struct sl_slice *first, *last;
+    size_t span; /* bytes from the start of first to the end of last */
+};
 
-    *added = false;
-    if (b->count == IOV_BATCH) {
-        return SL_OK;
-    }
-    if (s->buf) {
-        to = s->buf->data + s->offset;
-    } else {
-        if (s->size > small_size || s->size > sizeof(b->stage) - b->staged) {
-            return SL_OK;
+static bool is_small_range(const struct sl_slice *s, size_t small_size)
+{
+    return !s->buf && s->size <= small_size;
+}
+
+static struct run find_run(const struct sl_slice *s, size_t count, size_t small_size, size_t room)
+{
+    struct run run = {s, s, s->size};
+
+    for (size_t i = 1; i < count; i++) {
+        int64_t gap;
+
+        if (s[i].buf) {
+            continue;
         }
-        status = sl_slice_read(s, 0, to, s->size, err);
-        if (status != SL_OK) {
-            return status;
+        gap = s[i].offset - (run.last->offset + (int64_t)run.last->size);
+        if (!is_small_range(&s[i], small_size) || s[i].file != s->file || gap < 0 ||
+            gap > GAP_MAX || s[i].size + (size_t)gap > room - run.span) {
+            break;
         }
-        b->staged += s->size;
+        run.span += (size_t)gap + s[i].size;
+        run.last = &s[i];
     }
-    b->iov[b->count++] = (struct iovec){to, s->size};
-    *added = true;
+    return run;
+}
+
+static enum sl_status read_run(struct batch *b, const struct run *run, struct sl_error *err)
+{
+    const struct sl_slice *s = run->first;
+    struct sl_slice whole = {.file = s->file, .offset = s->offset, .size = run->span};
+
+    return sl_slice_read(&whole, 0, b->stage + b->staged, run->span, err);
+}
+
+/* Adds slices from s on until there is no room, or one comes that is too large to be worth a copy.
+ * *taken: how many were added. */
+static enum sl_status fill_batch(struct batch *b, const struct sl_slice *s, size_t count,
+                                 size_t small_size, size_t *taken, struct sl_error *err)
+{
+    struct run run = {NULL, NULL, 0};
+    const uint8_t *base = NULL; /* where the first byte of run is */
+    size_t i;
+
+    b->count = 0;
+    b->staged = 0;
+    for (i = 0; i < count && b->count < IOV_BATCH; i++) {
+        if (s[i].buf) {
+            b->iov[b->count++] = (struct iovec){s[i].buf->data + s[i].offset, s[i].size};
+            continue;
+        }
+        if (!run.first || &s[i] > run.last) {
+            size_t room = sizeof(b->stage) - b->staged;
+            enum sl_status status;
+
+            if (!is_small_range(&s[i], small_size) || s[i].size > room) {
+                break;
+            }
+            run = find_run(&s[i], count - i, small_size, room);
+            status = read_run(b, &run, err);
+            if (status != SL_OK) {
+                return status;
+            }
+            base = b->stage + b->staged;
+            b->staged += run.span;
+        }
+        b->iov[b->count++] =
+            (struct iovec){(void *)(base + (s[i].offset - run.first->offset)), s[i].size};
+    }
+    *taken = i;
     return SL_OK;
 }
 
@@ -176,15 +229,11 @@ enum sl_status sl_chain_write(const struct sl_chain *c, int fd, const char *name
     enum sl_status status = SL_OK;
 
     for (size_t i = 0; status == SL_OK && i < c->count;) {
-        bool added = true;
+        size_t taken = 0;
 
-        batch.count = 0;
-        batch.staged = 0;
-        while (status == SL_OK && i < c->count && added) {
-            status = add_to_batch(&batch, &s[i], small[o.way], &added, err);
-            i += added;
-        }
-        if (status == SL_OK && batch.count > 0) {
+        status = fill_batch(&batch, &s[i], c->count - i, small[o.way], &taken, err);
+        i += taken;
+        if (status == SL_OK && taken > 0) {
             status = sl_io_writev(fd, batch.iov, batch.count, name, err);
         } else if (status == SL_OK) {
             status = write_range(&o, &s[i++], err);

@@ -61,10 +61,11 @@ static enum sl_status seek(struct sl_remux *r, struct sl_error *err)
     struct sl_error why = {0};
     enum sl_status st = SL_EUNSUPPORTED;
     struct sl_rational start = r->params.start;
-    int64_t us = sl_rescale(start.num, sl_rational(1, start.den), sl_rational(1, 1000000),
-                            SL_ROUND_NEAREST);
+    int64_t us =
+        sl_rescale(start.num, sl_rational(1, start.den), sl_rational(1, 1000000), SL_ROUND_NEAREST);
     if (r->demuxer->duration >= 0 && us >= r->demuxer->duration) {
-        return sl_fail(err, SL_EINVAL, "start", "%lld.%03lld s is not before the end at %lld.%03lld",
+        return sl_fail(err, SL_EINVAL, "start",
+                       "%lld.%03lld s is not before the end at %lld.%03lld",
                        (long long)(us / 1000000), (long long)(us / 1000 % 1000),
                        (long long)(r->demuxer->duration / 1000000),
                        (long long)(r->demuxer->duration / 1000 % 1000));
@@ -123,7 +124,8 @@ static int64_t earliest(const struct sl_remux *r)
         if (key == SL_NO_TIME) {
             key = p->pts;
         }
-        if (!(p->flags & SL_PACKET_HIDDEN) && p->pts >= key && (best == SL_NO_TIME || p->pts < best)) {
+        if (!(p->flags & SL_PACKET_HIDDEN) && p->pts >= key &&
+            (best == SL_NO_TIME || p->pts < best)) {
             best = p->pts;
         }
     }
@@ -150,8 +152,8 @@ static enum sl_status begin_first(struct sl_remux *r, struct sl_packet *packet,
         return found_first(r, r->picture ? earliest(r) : sl_remux_fifo_at(&r->backlog, 0)->pts,
                            err);
     }
-    if (leads && (packet->pts == SL_NO_TIME ||
-                  (r->picture && !seen && !(packet->flags & SL_PACKET_KEY)))) {
+    if (leads &&
+        (packet->pts == SL_NO_TIME || (r->picture && !seen && !(packet->flags & SL_PACKET_KEY)))) {
         sl_packet_unref(&packet);
         return SL_OK;
     }
@@ -212,7 +214,8 @@ static enum sl_status begin_at(struct sl_remux *r, struct sl_packet *packet, str
 
     if (!packet) {
         if (r->backlog_pictures == 0) {
-            return sl_fail(err, SL_EINVAL, "start", "lies behind the last key frame that was found");
+            return sl_fail(err, SL_EINVAL, "start",
+                           "lies behind the last key frame that was found");
         }
         return replay(r, err);
     }

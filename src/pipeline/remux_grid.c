@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From the container's ticks to exact ones. Matroska's milliseconds are undone where DefaultDuration
- * proves the rate, picture by picture, as the clock of a ladder does it (clock.c explains the
- * arithmetic), and nowhere else. */
+/* From the container's ticks to exact ones. Matroska's milliseconds are undone where
+ * DefaultDuration proves the rate, picture by picture, as the clock of a ladder does it (clock.c
+ * explains the arithmetic), and nowhere else. */
 #include "base/rational.h"
 #include "pipeline/remux_run.h"
 

@@ -13,13 +13,8 @@
 #include "media/codec_string.h"
 #include "pipeline/remux_run.h"
 
-static struct sl_rational seconds_base(void)
-{
-    return sl_rational(1, 1);
-}
-
 /* The track whose packets decide where fragments end. */
-static struct sl_remux_track *leader(struct sl_remux *r)
+static const struct sl_remux_track *leader(const struct sl_remux *r)
 {
     if (r->picture && !r->picture->over) {
         return r->picture;
@@ -61,9 +56,10 @@ static enum sl_status settle(struct sl_remux *r, struct sl_error *err)
         struct sl_remux_track *t = &r->tracks[i];
         bool usable = t->begun && t->complete;
         if (!usable) {
-            sl_log_write(r->log, SL_LOG_WARN, "remux",
-                         "%s: track %zu (%s) is left out: nothing of it came in time to describe it",
-                         sl_window_name(r->window), t->source, t->out.codec_name);
+            sl_log_write(
+                r->log, SL_LOG_WARN, "remux",
+                "%s: track %zu (%s) is left out: nothing of it came in time to describe it",
+                sl_window_name(r->window), t->source, t->out.codec_name);
             t->over = true;
             t->left_out = true;
             continue;
@@ -85,8 +81,7 @@ static enum sl_status open_muxer(struct sl_remux *r, struct sl_error *err)
         const struct sl_remux_track *t = &r->tracks[i];
         if (!t->left_out) {
             tracks[count] = &t->out;
-            places[count++] =
-                (struct sl_mux_track){.start = t->start, .in_band = t->form.in_band};
+            places[count++] = (struct sl_mux_track){.start = t->start, .in_band = t->form.in_band};
         }
     }
     if (st != SL_OK) {
@@ -149,52 +144,57 @@ static enum sl_status write_packet(struct sl_remux *r, struct sl_packet *p, stru
     return SL_OK;
 }
 
-static bool long_enough(const struct sl_remux *r, const struct sl_remux_track *t, int64_t pts)
+/* Ticks of t since the fragment began. */
+static int64_t elapsed(const struct sl_remux *r, const struct sl_remux_track *t, int64_t pts)
 {
-    struct sl_rational f = r->params.fragment;
-    int64_t ticks = sl_rescale(f.num, sl_rational(1, f.den), t->out.timebase, SL_ROUND_NEAREST);
-    return pts - r->fragment_from >= ticks;
+    return pts - sl_rescale(r->from.ticks, r->from.base, t->out.timebase, SL_ROUND_NEAREST);
+}
+
+static int64_t ticks_of(struct sl_rational seconds, const struct sl_remux_track *t)
+{
+    return sl_rescale(seconds.num, sl_rational(1, seconds.den), t->out.timebase, SL_ROUND_NEAREST);
 }
 
 static bool too_long(const struct sl_remux *r, const struct sl_remux_track *t, int64_t pts)
 {
     return r->fragment_memory > SL_REMUX_FRAGMENT_BYTES ||
-           pts - r->fragment_from > sl_rescale(SL_REMUX_FRAGMENT_SECONDS, seconds_base(),
-                                               t->out.timebase, SL_ROUND_DOWN);
+           elapsed(r, t, pts) > ticks_of(sl_rational(SL_REMUX_FRAGMENT_SECONDS, 1), t);
 }
 
-/* Ends the fragment before this packet of the leading track. */
-static void cut_at(struct sl_remux *r, const struct sl_remux_track *lead, int64_t pts)
+/* Ends the fragment before this packet. */
+static void cut_at(struct sl_remux *r, const struct sl_remux_track *by, int64_t pts)
 {
     r->cutting = true;
+    r->next = (struct sl_remux_moment){pts, by->out.timebase};
     for (size_t i = 0; i < r->track_count; i++) {
         struct sl_remux_track *t = &r->tracks[i];
-        t->cut = t == lead ? INT64_MIN
-                           : sl_rescale(pts, lead->out.timebase, t->out.timebase, SL_ROUND_NEAREST);
+        t->cut = t == by ? INT64_MIN
+                         : sl_rescale(pts, by->out.timebase, t->out.timebase, SL_ROUND_NEAREST);
     }
+}
+
+static bool is_cut(const struct sl_remux *r, const struct sl_remux_track *t,
+                   const struct sl_packet *p)
+{
+    const struct sl_remux_track *lead = leader(r);
+    bool key = t->out.kind != SL_KIND_VIDEO || (p->flags & SL_PACKET_KEY);
+    if (r->params.faststart || r->fragment_empty) {
+        return false;
+    }
+    /* Another track than the leading one ends a fragment only where that one is silent. */
+    return too_long(r, t, p->pts) || (t == lead && key && r->from.base.den > 0 &&
+                                      elapsed(r, t, p->pts) >= ticks_of(r->params.fragment, t));
 }
 
 /* Writes a packet, or holds it where it belongs behind a cut. Consumes. */
 static enum sl_status place(struct sl_remux *r, struct sl_packet *p, struct sl_error *err)
 {
     struct sl_remux_track *t = r->by_index[p->track];
-    const struct sl_remux_track *lead = leader(r);
-    bool leads = t == lead || (!lead && !r->fragment_empty);
-    if (!r->cutting && leads && !r->params.faststart) {
-        bool key = t->out.kind != SL_KIND_VIDEO || (p->flags & SL_PACKET_KEY);
-        if (r->fragment_empty && r->fragment_lead != t) {
-            r->fragment_lead = t;
-            r->fragment_from = p->pts;
-        } else if (r->fragment_lead != t) { /* the picture has ended and sound goes on */
-            r->fragment_from = sl_rescale(r->fragment_from, r->fragment_lead->out.timebase,
-                                          t->out.timebase, SL_ROUND_NEAREST);
-            r->fragment_lead = t;
-        }
-        if (!r->fragment_empty &&
-            ((key && long_enough(r, t, p->pts)) || too_long(r, t, p->pts))) {
-            r->fragment_next = p->pts;
-            cut_at(r, t, p->pts);
-        }
+    if (r->from.base.den == 0) {
+        r->from = (struct sl_remux_moment){p->pts, t->out.timebase};
+    }
+    if (!r->cutting && is_cut(r, t, p)) {
+        cut_at(r, t, p->pts);
     }
     if (r->cutting && p->pts >= t->cut) {
         return sl_remux_fifo_put(&r->held, p, err);
@@ -218,19 +218,20 @@ static bool all_reached(const struct sl_remux *r)
 /* Nobody waits for ever. */
 static bool out_of_patience(struct sl_remux *r)
 {
-    const struct sl_remux_track *lead = leader(r);
     bool late = r->held.memory > SL_REMUX_WAIT_BYTES || r->held.count > SL_REMUX_WAIT_PACKETS;
-    if (!late && lead && lead->begun && r->held.count > 0) {
-        int64_t from = r->muxer ? r->fragment_next : lead->base;
-        late = lead->reach - from > sl_rescale(SL_REMUX_WAIT_SECONDS, seconds_base(),
-                                               lead->out.timebase, SL_ROUND_DOWN);
+    for (size_t i = 0; i < r->track_count && !late; i++) {
+        const struct sl_remux_track *t = &r->tracks[i];
+        if (t->begun) {
+            int64_t since = r->muxer ? sl_rescale(r->next.ticks, r->next.base, t->out.timebase,
+                                                  SL_ROUND_NEAREST)
+                                     : t->base;
+            late = t->reach - since > ticks_of(sl_rational(SL_REMUX_WAIT_SECONDS, 1), t);
+        }
     }
-    if (late) {
-        for (size_t i = 0; i < r->track_count; i++) {
-            struct sl_remux_track *t = &r->tracks[i];
-            if (r->muxer ? t->reach < t->cut : !t->begun || !t->complete) {
-                t->waited = false;
-            }
+    for (size_t i = 0; i < r->track_count && late; i++) {
+        struct sl_remux_track *t = &r->tracks[i];
+        if (r->muxer ? t->reach < t->cut : !t->begun || !t->complete) {
+            t->waited = false;
         }
     }
     return late;
@@ -238,7 +239,7 @@ static bool out_of_patience(struct sl_remux *r)
 
 static void tell(struct sl_remux *r, bool finished)
 {
-    const struct sl_remux_track *t = r->fragment_lead ? r->fragment_lead : &r->tracks[0];
+    const struct sl_remux_track *t = r->picture ? r->picture : &r->tracks[0];
     r->progress.finished = finished;
     if (t->begun) {
         r->progress.position_us = sl_rescale(t->reach - t->base, t->out.timebase,
@@ -268,6 +269,28 @@ static enum sl_status replay(struct sl_remux *r, struct sl_error *err)
     return st;
 }
 
+/* Opening numbered the tracks that are there; what waited for it was numbered before. */
+static enum sl_status renumber(struct sl_remux *r, struct sl_error *err)
+{
+    enum sl_status st = SL_OK;
+    for (size_t i = 0; i < r->track_count; i++) {
+        if (!r->tracks[i].left_out) {
+            r->by_index[r->tracks[i].index] = &r->tracks[i];
+        }
+    }
+    for (size_t n = r->held.count; n > 0 && st == SL_OK; n--) {
+        struct sl_packet *p = sl_remux_fifo_take(&r->held);
+        const struct sl_remux_track *t = &r->tracks[p->track];
+        if (t->left_out) {
+            sl_packet_unref(&p);
+            continue;
+        }
+        p->track = t->index;
+        st = sl_remux_fifo_put(&r->held, p, err);
+    }
+    return st;
+}
+
 enum sl_status sl_remux_join_check(struct sl_remux *r, struct sl_error *err)
 {
     enum sl_status st = SL_OK;
@@ -276,18 +299,13 @@ enum sl_status sl_remux_join_check(struct sl_remux *r, struct sl_error *err)
             return SL_OK;
         }
         st = open_muxer(r, err);
-        for (size_t i = 0, k = 0; i < r->track_count; i++) {
-            if (!r->tracks[i].left_out) {
-                r->by_index[k++] = &r->tracks[i];
-            }
-        }
-        st = st == SL_OK ? sl_remux_renumber(r, err) : st;
+        st = st == SL_OK ? renumber(r, err) : st;
         st = st == SL_OK ? replay(r, err) : st;
     }
     while (st == SL_OK && r->cutting && (all_reached(r) || out_of_patience(r))) {
         st = flush(r, err);
         r->cutting = false;
-        r->fragment_from = r->fragment_next;
+        r->from = r->next;
         if (st == SL_OK) {
             st = replay(r, err);
         }

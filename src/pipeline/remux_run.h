@@ -71,19 +71,21 @@ struct sl_remux_track {
     uint32_t index;      /* of this one among the outputs */
     struct sl_track out; /* what the muxer is told */
     struct sl_payload_form form;
-    bool complete; /* out has all that the muxer asks for */
-    bool begun;    /* the first packet has got its times */
-    bool over;     /* no more will come: the end that was asked for was reached */
-    bool waited;   /* join waits for it (not for subtitles, nor for what went missing) */
+    bool complete;   /* out has all that the muxer asks for */
+    bool begun;      /* the first packet has got its times */
+    bool left_out;   /* nothing came in time to describe it to the muxer */
+    bool over;       /* no more will come: the end that was asked for was reached */
+    bool waited;     /* join waits for it (not for subtitles, nor for what went missing) */
+    int past_end;    /* packets in a row after the end (encoding) */
     unsigned prefix; /* bytes of a NAL unit's length */
-    int64_t last;  /* pts placed last */
-    int64_t lead;  /* samples before zero that are kept, hidden */
-    int64_t zero;  /* ticks of out.timebase: time 0 of the output, in the stage's own count */
-    int64_t end;   /* the same: where to stop, or INT64_MAX */
-    int64_t reach; /* output ticks up to which packets have come */
-    int64_t start; /* output ticks: see struct sl_mux_track */
-    int64_t base;  /* output ticks added to every time (decode_time) */
-    int64_t cut;   /* join: first output tick of the next fragment, or INT64_MAX */
+    int64_t last;    /* pts placed last */
+    int64_t lead;    /* samples before zero that are kept, hidden */
+    int64_t zero;    /* ticks of out.timebase: time 0 of the output, in the stage's own count */
+    int64_t end;     /* the same: where to stop, or INT64_MAX */
+    int64_t reach;   /* output ticks up to which packets have come */
+    int64_t start;   /* output ticks: see struct sl_mux_track */
+    int64_t base;    /* output ticks added to every time (decode_time) */
+    int64_t cut;     /* join: first output tick of the next fragment, or INT64_MAX */
 
     struct sl_remux_grid grid; /* pictures */
     struct sl_remux_dts dts;
@@ -124,18 +126,22 @@ struct sl_remux {
 
     struct sl_remux_fifo backlog; /* read before it was known what time zero is */
     size_t backlog_pictures;      /* shown ones after the first key frame in it */
-    bool sought;                  /* params.start has been dealt with */
+    bool sought;                  /* the demuxer went to params.start */
+    bool beyond;                  /* the picture is long past params.duration */
     int64_t zero;                 /* ticks of zero_base: time 0 of the output in the source */
     struct sl_rational zero_base;
 
     struct sl_muxer *muxer;
     struct sl_remux_fifo held; /* join: what waits for the muxer to open, or for a cut */
-    bool cutting;              /* a cut is decided, and some track has not reached it */
-    int64_t fragment_from;     /* ticks of the deciding track: where the fragment begins */
+    struct sl_remux_track *by_index[SL_REMUX_TRACKS_MAX]; /* the muxer's numbers */
+    bool cutting; /* a cut is decided, and some track has not reached it */
+    struct sl_remux_moment {
+        int64_t ticks;
+        struct sl_rational base; /* den 0: not known */
+    } from, next;                /* where the fragment begins; where it is cut */
     int64_t fragment_memory;
     bool fragment_empty;
-    bool init_due; /* the header is to be handed out before anything else */
-    struct sl_chain ready;
+    struct sl_chain ready; /* made, not handed out */
 
     struct sl_remux_progress progress;
     struct sl_buf *loaded; /* of sl_remux_load */
@@ -162,6 +168,8 @@ SL_NODISCARD enum sl_status sl_remux_put_end(struct sl_remux *r, struct sl_remux
 /* The stages' way out: a packet with its times in ticks of out, counted as zero is. Consumes. */
 SL_NODISCARD enum sl_status sl_remux_deliver(struct sl_remux *r, struct sl_remux_track *t,
                                              struct sl_packet *packet, struct sl_error *err);
+/* Seconds in ticks, rounded once. */
+int64_t sl_remux_ticks(struct sl_rational seconds, struct sl_rational timebase);
 /* Takes time zero over from r->zero. */
 void sl_remux_track_zero(struct sl_remux *r, struct sl_remux_track *t);
 

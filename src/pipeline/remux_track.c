@@ -7,7 +7,7 @@
 #include "media/hevc.h"
 #include "pipeline/remux_run.h"
 
-static int64_t asked(struct sl_rational seconds, struct sl_rational timebase)
+int64_t sl_remux_ticks(struct sl_rational seconds, struct sl_rational timebase)
 {
     return sl_rescale(seconds.num, sl_rational(1, seconds.den), timebase, SL_ROUND_NEAREST);
 }
@@ -24,8 +24,8 @@ static int64_t lead_of(const struct sl_remux *r, const struct sl_remux_track *t,
     for (size_t i = 0; i < r->backlog.count; i++) {
         const struct sl_packet *p = sl_remux_fifo_at(&r->backlog, i);
         if (p->track == t->source && p->pts != SL_NO_TIME) {
-            int64_t at = sl_rescale(p->pts, r->demuxer->tracks[t->source].timebase,
-                                    t->out.timebase, SL_ROUND_NEAREST);
+            int64_t at = sl_rescale(p->pts, r->demuxer->tracks[t->source].timebase, t->out.timebase,
+                                    SL_ROUND_NEAREST);
             return zero - at <= all ? all : preroll;
         }
     }
@@ -35,7 +35,7 @@ static int64_t lead_of(const struct sl_remux *r, const struct sl_remux_track *t,
 void sl_remux_track_zero(struct sl_remux *r, struct sl_remux_track *t)
 {
     struct sl_rational tb = t->out.timebase;
-    int64_t start = asked(r->params.start, tb);
+    int64_t start = sl_remux_ticks(r->params.start, tb);
     switch (t->way) {
     case SL_REMUX_PICTURES:
         t->zero = sl_remux_grid_place(&t->grid, r->zero) + start;
@@ -48,10 +48,12 @@ void sl_remux_track_zero(struct sl_remux *r, struct sl_remux_track *t)
         t->zero = 0;
         break;
     }
-    if (sl_rational_valid(tb)) { /* conversions know theirs later */
-        t->base = asked(r->params.decode_time, tb);
+    /* Conversions know theirs when the first frame has been decoded. */
+    if (t->way == SL_REMUX_PICTURES || t->way == SL_REMUX_SOUND) {
+        t->base = sl_remux_ticks(r->params.decode_time, tb);
+        t->end = r->params.duration.num > 0 ? t->zero + sl_remux_ticks(r->params.duration, tb)
+                                            : INT64_MAX;
     }
-    t->end = r->params.duration.num > 0 ? t->zero + asked(r->params.duration, tb) : INT64_MAX;
 }
 
 /* ---- pictures ------------------------------------------------------------------------------ */
@@ -126,8 +128,8 @@ static enum sl_status put_tail(struct sl_remux *r, struct sl_remux_track *t, str
     return push_picture(r, t, p, err);
 }
 
-static enum sl_status put_picture(struct sl_remux *r, struct sl_remux_track *t,
-                                  struct sl_packet *p, struct sl_error *err)
+static enum sl_status put_picture(struct sl_remux *r, struct sl_remux_track *t, struct sl_packet *p,
+                                  struct sl_error *err)
 {
     if (!has_picture(t, p)) {
         sl_packet_unref(&p);
@@ -245,6 +247,10 @@ enum sl_status sl_remux_put(struct sl_remux *r, struct sl_packet *packet, struct
         return put_picture(r, t, packet, err);
     case SL_REMUX_SOUND:
         return put_sound(r, t, packet, err);
+    case SL_REMUX_CONVERT:
+        return sl_remux_convert_put(r, t, packet, err);
+    case SL_REMUX_ENCODE:
+        return sl_remux_encode_put(r, t, packet, err);
     default:
         sl_packet_unref(&packet);
         return SL_OK;
@@ -269,6 +275,12 @@ enum sl_status sl_remux_put_end(struct sl_remux *r, struct sl_remux_track *t, st
             st = pop_sound(r, t, err);
         }
         break;
+    case SL_REMUX_CONVERT:
+        st = sl_remux_convert_put(r, t, NULL, err);
+        break;
+    case SL_REMUX_ENCODE:
+        st = sl_remux_encode_put(r, t, NULL, err);
+        break;
     default:
         break;
     }
@@ -276,8 +288,8 @@ enum sl_status sl_remux_put_end(struct sl_remux *r, struct sl_remux_track *t, st
     return st == SL_OK ? sl_remux_join_check(r, err) : st;
 }
 
-enum sl_status sl_remux_deliver(struct sl_remux *r, struct sl_remux_track *t,
-                                struct sl_packet *p, struct sl_error *err)
+enum sl_status sl_remux_deliver(struct sl_remux *r, struct sl_remux_track *t, struct sl_packet *p,
+                                struct sl_error *err)
 {
     p->pts -= t->zero;
     p->dts -= t->zero;

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "source/http.h"
 
 #define PIPE_ROOM (1 << 20) /* what an unprivileged process may ask for (pipe(7)) */
 
@@ -153,6 +154,9 @@ enum sl_status sl_source_open(struct sl_source **out, const char *where, struct 
     *out = NULL;
     if (!*where) {
         return sl_fail(err, SL_ENOTFOUND, NULL, "the input has an empty name");
+    }
+    if (sl_source_is_url(where)) {
+        return sl_source_http_open(out, where, err);
     }
     d = sl_alloc_zero(sizeof *d);
     if (!d) {

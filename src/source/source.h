@@ -5,8 +5,8 @@
 
 #include "media/stage.h"
 
-/* A path, or "-" for standard input (sequential unless it is a regular file). Directories and
- * what cannot be read are refused at once. */
+/* A path, an http(s) URL (source/http.h), or "-" for standard input (sequential unless it is a
+ * regular file). Directories and what cannot be read are refused at once. */
 SL_NODISCARD enum sl_status sl_source_open(struct sl_source **out, const char *where,
                                            struct sl_error *err);
 void sl_source_destroy(struct sl_source **s);
