@@ -427,7 +427,7 @@ static void corpus(void **state)
         media_file_close(&m);
         for (size_t t = 0; t < 16; t++) {
             if (kinds[t] == SL_KIND_VIDEO) {
-                compare_pictures(path, t, "", 240);
+                compare_pictures(path, t, "", 60);
             } else if (kinds[t] == SL_KIND_AUDIO) {
                 compare_sound(path, t);
             }
