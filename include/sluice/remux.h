@@ -4,9 +4,10 @@
  * or classic with its tables in front. What an MP4 reader can play is passed through byte for byte;
  * the rest is converted.
  *
- * One object, three ways to use it:
+ * One object, several ways to use it:
  *  - sl_remux_run() reads a path, a URL or standard input and writes a file or a descriptor;
- *  - pull: sl_remux_open() with an input, then sl_remux_read() until SL_EOF;
+ *  - pull: sl_remux_open() with an input, or sl_remux_open_source() with a function that gives its
+ *    bytes, then sl_remux_read() or sl_remux_read_into() until SL_EOF;
  *  - push: sl_remux_open() with an empty input, then sl_remux_push() what arrives and
  *    sl_remux_read() what it makes; SL_EAGAIN says that more must be pushed first.
  */
@@ -116,6 +117,31 @@ SL_NODISCARD SL_API enum sl_status sl_remux_open(struct sl_remux **out,
                                                  const struct sl_remux_events *events,
                                                  const struct sl_log *log, struct sl_error *err);
 
+/** Bytes that a function gives: a file object, an object store, a cache. */
+struct sl_remux_source {
+    /**
+     * Reads up to @p size bytes at @p offset into @p dst; *got == 0 means the end. May block.
+     * Called on the thread that is inside sl_remux_read(), sl_remux_read_into() or sl_remux_run(),
+     * and nowhere else. What it returns other than SL_OK ends the remux and comes out of that call;
+     * SL_EOF and SL_EAGAIN are not for it to return.
+     */
+    enum sl_status (*read)(void *opaque, int64_t offset, void *dst, size_t size, size_t *got,
+                           struct sl_error *err);
+    void *opaque;
+    const char *name; /**< for messages; copied. NULL: "input" */
+    int64_t size;     /**< bytes in all; -1: not known */
+    int seekable;     /**< 1: any offset; 0: it is only ever asked for what follows */
+};
+
+/**
+ * As sl_remux_open(), with @p source in the place of params.input, which must be empty.
+ * Ownership: @p source is copied; what its opaque points to must outlive the object.
+ */
+SL_NODISCARD SL_API enum sl_status
+sl_remux_open_source(struct sl_remux **out, const struct sl_remux_params *params,
+                     const struct sl_remux_source *source, const struct sl_remux_events *events,
+                     const struct sl_log *log, struct sl_error *err);
+
 /**
  * Does all of it: reads params.input and writes params.output. A file appears under its name only
  * when it is complete; after any failure there is none. Whoever writes to a pipe or socket must
@@ -137,6 +163,16 @@ SL_NODISCARD SL_API enum sl_status sl_remux_run_fd(struct sl_remux *remux, int f
  */
 SL_NODISCARD SL_API enum sl_status sl_remux_read(struct sl_remux *remux, const uint8_t **data,
                                                  size_t *size, struct sl_error *err);
+
+/**
+ * The next bytes of output, as read(2) gives them: up to @p size of them, straight into @p dst.
+ * The first call gives no more than the init segment, so that it is soon. Unlike sl_remux_read(),
+ * never loads a whole fragment. The two can be mixed: that gives the rest of a piece begun here.
+ * Returns: SL_OK with *got > 0, otherwise as sl_remux_read(); SL_EINVAL where @p size is 0.
+ */
+SL_NODISCARD SL_API enum sl_status sl_remux_read_into(struct sl_remux *remux, void *dst,
+                                                      size_t size, size_t *got,
+                                                      struct sl_error *err);
 
 /**
  * Gives the next bytes of the input, in any amount; they are copied. Read until SL_EAGAIN between

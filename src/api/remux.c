@@ -198,7 +198,25 @@ enum sl_status sl_remux_open(struct sl_remux **out, const struct sl_remux_params
     }
     *out = NULL;
     st = check(params, err);
-    return st == SL_OK ? sl_remux_create(out, params, events, log, err) : st;
+    return st == SL_OK ? sl_remux_create(out, params, NULL, events, log, err) : st;
+}
+
+enum sl_status sl_remux_open_source(struct sl_remux **out, const struct sl_remux_params *params,
+                                    const struct sl_remux_source *source,
+                                    const struct sl_remux_events *events, const struct sl_log *log,
+                                    struct sl_error *err)
+{
+    enum sl_status st;
+    if (!out || !params || params->struct_size != sizeof *params) {
+        return sl_fail(err, SL_EINVAL, "struct_size",
+                       "params were not filled by sl_remux_params_default()");
+    }
+    *out = NULL;
+    if (!source || !source->read || params->input[0]) {
+        return sl_fail(err, SL_EINVAL, "input", "one is needed: a source that reads, or a name");
+    }
+    st = check(params, err);
+    return st == SL_OK ? sl_remux_create(out, params, source, events, log, err) : st;
 }
 
 enum sl_status sl_remux_run(struct sl_remux *remux, struct sl_error *err)
@@ -221,6 +239,15 @@ enum sl_status sl_remux_read(struct sl_remux *remux, const uint8_t **data, size_
         return sl_fail(err, SL_EINVAL, "remux", "NULL");
     }
     return sl_remux_load(remux, data, size, err);
+}
+
+enum sl_status sl_remux_read_into(struct sl_remux *remux, void *dst, size_t size, size_t *got,
+                                  struct sl_error *err)
+{
+    if (!remux || !dst || !got || size == 0) {
+        return sl_fail(err, SL_EINVAL, "remux", "NULL, or no room");
+    }
+    return sl_remux_copy(remux, dst, size, got, err);
 }
 
 enum sl_status sl_remux_push(struct sl_remux *remux, const void *data, size_t size,

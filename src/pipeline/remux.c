@@ -10,6 +10,7 @@
 #include "source/source.h"
 
 enum sl_status sl_remux_create(struct sl_remux **out, const struct sl_remux_params *params,
+                               const struct sl_remux_source *source,
                                const struct sl_remux_events *events, const struct sl_log *log,
                                struct sl_error *err)
 {
@@ -23,10 +24,19 @@ enum sl_status sl_remux_create(struct sl_remux **out, const struct sl_remux_para
     r->events = events ? *events : (struct sl_remux_events){.progress = NULL};
     r->log = log;
     r->fragment_empty = true;
+    r->pushed = !source && !params->input[0];
     r->progress.duration_us = -1;
     sl_chain_init(&r->ready);
+    sl_chain_init(&r->piece);
     if (!params->input[0]) {
         struct sl_window_source bytes = {.name = "input", .size = -1};
+        if (source) {
+            bytes = (struct sl_window_source){.fill = source->read,
+                                              .opaque = source->opaque,
+                                              .name = source->name,
+                                              .size = source->size,
+                                              .seekable = source->seekable != 0};
+        }
         st = sl_window_create(&r->window, &bytes, err);
     }
     if (st != SL_OK) {
@@ -50,6 +60,7 @@ void sl_remux_free(struct sl_remux **remux)
     sl_remux_fifo_clear(&r->backlog);
     sl_remux_fifo_clear(&r->held);
     sl_chain_clear(&r->ready);
+    sl_chain_clear(&r->piece);
     sl_buf_unref(&r->loaded);
     sl_mux_destroy(&r->muxer);
     sl_jumps_clear(&r->jumps);
@@ -229,7 +240,12 @@ enum sl_status sl_remux_load(struct sl_remux *r, const uint8_t **data, size_t *s
     *size = 0;
     sl_buf_unref(&r->loaded);
     sl_chain_init(&piece);
-    st = sl_remux_next(r, &piece, err);
+    if (r->piece.size > 0) {
+        st = sl_chain_add_chain(&piece, &r->piece, r->piece_at, r->piece.size - r->piece_at, err);
+        sl_chain_clear(&r->piece);
+    } else {
+        st = sl_remux_next(r, &piece, err);
+    }
     if (st == SL_OK) {
         st = sl_chain_load(&piece, &r->loaded, err);
     }
@@ -241,10 +257,41 @@ enum sl_status sl_remux_load(struct sl_remux *r, const uint8_t **data, size_t *s
     return st;
 }
 
+enum sl_status sl_remux_copy(struct sl_remux *r, void *dst, size_t size, size_t *got,
+                             struct sl_error *err)
+{
+    enum sl_status st = SL_OK;
+    int64_t left;
+    *got = 0;
+    if (r->piece.size == 0) {
+        r->piece_at = 0;
+        st = sl_remux_next(r, &r->piece, err);
+    } else if (sl_cancelled(&r->cancel)) {
+        r->failed = SL_ECANCELLED;
+        st = sl_fail(err, SL_ECANCELLED, NULL, "stopped on request");
+    }
+    if (st != SL_OK) {
+        return st;
+    }
+    left = r->piece.size - r->piece_at;
+    size = (uint64_t)left < size ? (size_t)left : size;
+    st = sl_chain_read(&r->piece, r->piece_at, dst, size, err);
+    if (st != SL_OK) {
+        r->failed = st;
+        return st;
+    }
+    r->piece_at += (int64_t)size;
+    if (r->piece_at == r->piece.size) {
+        sl_chain_clear(&r->piece);
+    }
+    *got = size;
+    return SL_OK;
+}
+
 enum sl_status sl_remux_feed(struct sl_remux *r, const void *data, size_t size,
                              struct sl_error *err)
 {
-    if (r->params.input[0]) {
+    if (!r->pushed) {
         return sl_fail(err, SL_EINVAL, "input", "is named, so that no bytes can be pushed");
     }
     return sl_window_push(r->window, data, size, err);
@@ -252,7 +299,7 @@ enum sl_status sl_remux_feed(struct sl_remux *r, const void *data, size_t size,
 
 void sl_remux_feed_end(struct sl_remux *r)
 {
-    if (!r->params.input[0]) {
+    if (r->pushed) {
         sl_window_end(r->window);
     }
 }

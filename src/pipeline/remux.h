@@ -7,9 +7,10 @@
 
 #include "base/slice.h"
 
-/* Settings are taken as checked. */
+/* Settings are taken as checked. source: NULL for params->input, or for bytes that are pushed. */
 SL_NODISCARD enum sl_status sl_remux_create(struct sl_remux **out,
                                             const struct sl_remux_params *params,
+                                            const struct sl_remux_source *source,
                                             const struct sl_remux_events *events,
                                             const struct sl_log *log, struct sl_error *err);
 /* Appends the next piece (init segment, fragment) to out: as sl_remux_read, without loading it. */
@@ -21,6 +22,8 @@ void sl_remux_feed_end(struct sl_remux *r);
 /* Everything, to where params.output says (fd < 0) or to fd. */
 SL_NODISCARD enum sl_status sl_remux_execute(struct sl_remux *r, int fd, struct sl_error *err);
 SL_NODISCARD enum sl_status sl_remux_load(struct sl_remux *r, const uint8_t **data, size_t *size,
+                                          struct sl_error *err);
+SL_NODISCARD enum sl_status sl_remux_copy(struct sl_remux *r, void *dst, size_t size, size_t *got,
                                           struct sl_error *err);
 const char *sl_remux_codec_list(const struct sl_remux *r);
 void sl_remux_request_cancel(struct sl_remux *r);

@@ -114,7 +114,8 @@ struct sl_remux {
     enum sl_status failed; /* of an earlier call */
     enum sl_remux_state state;
 
-    struct sl_source *source; /* NULL: bytes are pushed */
+    bool pushed;              /* bytes come by sl_remux_feed */
+    struct sl_source *source; /* of params.input, else NULL */
     struct sl_window *window;
     struct sl_demuxer *demuxer;
     struct sl_jumps jumps;
@@ -144,6 +145,8 @@ struct sl_remux {
     struct sl_chain ready; /* made, not handed out */
 
     struct sl_remux_progress progress;
+    struct sl_chain piece; /* of sl_remux_copy: what is being handed out */
+    int64_t piece_at;      /* how much of it has been */
     struct sl_buf *loaded; /* of sl_remux_load */
     char codecs[256];
 };
