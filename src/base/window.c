@@ -8,11 +8,19 @@
 #include "base/error.h"
 
 /* Reading ahead: a demuxer that hops from block header to block header over payloads that nobody
- * looks at must not drag the payloads in, so after a jump in a plain file (where a read costs a
- * microsecond) the first read is small and grows while views follow each other. Other sources have
- * latency to hide and get the largest step at once. */
-#define STEP_MIN ((size_t)4 << 10)
-#define STEP_MAX ((size_t)256 << 10)
+ * looks at must not drag the payloads in, and one whose blocks are small should get hundreds of
+ * them with one read. So in a plain file the size of a read follows what became of the bytes that
+ * were read before: it grows while at least half of them are looked at, and shrinks while they are
+ * hopped over. Copying a page costs about half of what a call does, so less than half a page is
+ * never worth it. Other sources have latency to hide and always get the largest step. */
+#define STEP_MIN   ((size_t)2 << 10)
+#define STEP_FIRST ((size_t)4 << 10)
+#define STEP_MAX   ((size_t)256 << 10)
+/* What is held lies in a block that payloads handed out (sl_window_share) keep alive. Most blocks
+ * have this size and come back from a pool: small enough to be let go of soon, large enough that
+ * what is moved from one to the next does not count. */
+#define BLOCK      STEP_MAX
+#define BLOCKS_MAX 16 /* that wait for their next use */
 /* Reads up to this size go through what is held, larger ones straight to the caller's memory. */
 #define SMALL ((size_t)16 << 10)
 
@@ -22,15 +30,18 @@
 struct sl_window {
     struct sl_window_source source;
     char *name;
-    uint8_t *data;
-    size_t capacity;
-    size_t start; /* index in data of the first byte held */
+    struct sl_buf_pool *pool; /* of blocks, made when first one is shared */
+    struct sl_buf *block;     /* NULL before the first byte */
+    size_t start;             /* index in the block of the first byte held */
     size_t held;
     int64_t base;     /* offset in the source of the first byte held */
     int64_t released; /* bytes before this offset are of no more use (pushed, sequential) */
     int64_t asked;    /* the same, if room is needed: where the last request began */
     size_t step;
-    bool ended; /* base + held is the end */
+    int64_t cursor;       /* plain file: where the last request ended */
+    size_t used, skipped; /* and how many of the bytes that were held were asked for since a read */
+    bool ended;           /* base + held is the end */
+    bool keep;            /* sequential: what is passed over, too */
 };
 
 static bool is_pushed(const struct sl_window *w)
@@ -57,7 +68,7 @@ enum sl_status sl_window_create(struct sl_window **out, const struct sl_window_s
         return sl_fail_memory(err);
     }
     w->source = *source;
-    w->step = source->file ? STEP_MIN : STEP_MAX;
+    w->step = source->file ? STEP_FIRST : STEP_MAX;
     if (is_pushed(w)) {
         w->source.seekable = false;
     }
@@ -78,7 +89,8 @@ void sl_window_destroy(struct sl_window **window)
     w = *window;
     *window = NULL;
     sl_file_unref(&w->source.file);
-    sl_free(w->data);
+    sl_buf_unref(&w->block);
+    sl_buf_pool_destroy(&w->pool);
     sl_free(w->name);
     sl_free(w);
 }
@@ -106,9 +118,21 @@ struct sl_file *sl_window_file(const struct sl_window *w)
     return w->source.file;
 }
 
+static size_t capacity_of(const struct sl_window *w)
+{
+    return w->block ? w->block->size : 0;
+}
+
+/* Somebody else looks into the block: what is in it has to stay where it is. */
+static bool is_shared(const struct sl_window *w)
+{
+    return w->block && atomic_load_explicit(&w->block->refs, memory_order_acquire) > 1;
+}
+
 static void drop(struct sl_window *w, size_t n)
 {
-    w->start = n < w->held ? w->start + n : 0;
+    /* An empty block is filled from its beginning, unless somebody looks at what was there. */
+    w->start = n < w->held || is_shared(w) ? w->start + n : 0;
     w->held -= n;
     w->base += (int64_t)n;
 }
@@ -121,38 +145,76 @@ static void drop_before(struct sl_window *w, int64_t offset)
     drop(w, offset < held_end(w) ? (size_t)(offset - w->base) : w->held);
 }
 
+/* Where bytes that are held begin. */
+static uint8_t *first_byte(const struct sl_window *w)
+{
+    return w->block->data + w->start;
+}
+
+/* How many bytes fit behind those that are held, without moving any. */
+static size_t room_behind(const struct sl_window *w)
+{
+    return w->block ? w->block->size - w->start - w->held : 0;
+}
+
+static enum sl_status new_block(struct sl_window *w, size_t size, struct sl_buf **out,
+                                struct sl_error *err)
+{
+    enum sl_status status = SL_OK;
+
+    *out = NULL;
+    if (size != BLOCK) {
+        return sl_buf_alloc(out, size, err);
+    }
+    if (!w->pool) {
+        status = sl_buf_pool_create(&w->pool, BLOCK, BLOCKS_MAX, err);
+    }
+    return status == SL_OK ? sl_buf_pool_get(w->pool, out, err) : status;
+}
+
 /* Room for more bytes after what is held; at most SL_WINDOW_MAX + STEP_MAX in all. */
 static enum sl_status make_room(struct sl_window *w, size_t more, struct sl_error *err)
 {
     size_t wanted, capacity;
-    uint8_t *data;
+    struct sl_buf *block;
+    enum sl_status status;
+    bool shared;
 
-    if (w->capacity - w->start - w->held >= more) {
+    if (w->block && room_behind(w) >= more) {
         return SL_OK;
     }
+    shared = is_shared(w);
+    if (shared && w->source.seekable) {
+        drop_before(w, w->asked); /* it could be read again, and need not be copied */
+    }
     wanted = w->held + more; /* both bounded by the callers */
-    if (wanted <= w->capacity) {
-        memmove(w->data, w->data + w->start, w->held);
+    if (!shared && wanted <= capacity_of(w)) {
+        if (w->held) {
+            memmove(w->block->data, first_byte(w), w->held);
+        }
         w->start = 0;
         return SL_OK;
     }
-    capacity = w->capacity * 2;
+    /* Doubled where it is full, so that bytes that stay are copied a bounded number of times. */
+    capacity = shared ? 2 * w->held : 2 * capacity_of(w);
     if (capacity > SL_WINDOW_MAX + STEP_MAX) {
         capacity = SL_WINDOW_MAX + STEP_MAX;
     }
     if (capacity < wanted) {
         capacity = wanted;
     }
-    data = sl_alloc(capacity);
-    if (!data) {
-        return sl_fail_memory(err);
+    if (capacity < BLOCK) {
+        capacity = BLOCK;
+    }
+    status = new_block(w, capacity, &block, err);
+    if (status != SL_OK) {
+        return status;
     }
     if (w->held) {
-        memcpy(data, w->data + w->start, w->held);
+        memcpy(block->data, first_byte(w), w->held);
     }
-    sl_free(w->data);
-    w->data = data;
-    w->capacity = capacity;
+    sl_buf_unref(&w->block);
+    w->block = block;
     w->start = 0;
     return SL_OK;
 }
@@ -179,7 +241,7 @@ static enum sl_status fetch(struct sl_window *w, size_t size, struct sl_error *e
     if (status != SL_OK) {
         return status;
     }
-    status = fill(w, held_end(w), w->data + w->start + w->held, size, &got, err);
+    status = fill(w, held_end(w), first_byte(w) + w->held, size, &got, err);
     if (status != SL_OK) {
         return status;
     }
@@ -210,21 +272,50 @@ static enum sl_status check_request(struct sl_window *w, int64_t offset, struct 
 static void jump(struct sl_window *w, int64_t offset)
 {
     if (offset >= w->base && offset <= held_end(w)) {
-        if (w->step < STEP_MAX) {
-            w->step *= 4;
-        }
         return;
     }
-    if (w->capacity > KEPT_MAX) { /* something large was looked at; it need not stay for ever */
-        sl_free(w->data);
-        w->data = NULL;
-        w->capacity = 0;
+    if (is_shared(w)) {
+        w->start += w->held; /* behind what others look at */
+    } else {
+        w->start = 0;
     }
-    w->start = 0;
+    if (capacity_of(w) > KEPT_MAX) { /* something large was looked at; it need not stay for ever */
+        sl_buf_unref(&w->block);
+        w->start = 0;
+    }
     w->held = 0;
     w->base = offset;
     w->ended = false;
-    w->step = w->source.file ? STEP_MIN : STEP_MAX;
+}
+
+/* Decides how much is read at once, from what became of the bytes that were read. */
+static void adapt_step(struct sl_window *w)
+{
+    if (w->skipped > w->used && w->step > STEP_MIN) {
+        w->step /= 2;
+    } else if (w->skipped < w->used && w->step < STEP_MAX) {
+        w->step *= 2;
+    }
+    w->used = 0;
+    w->skipped = 0;
+}
+
+/* Counts what was asked for, and what was hopped over although it had been read. */
+static void count_use(struct sl_window *w, int64_t offset, size_t size)
+{
+    int64_t end = offset + (int64_t)size;
+    int64_t held = held_end(w);
+
+    if (!w->source.file || offset > INT64_MAX - SL_WINDOW_MAX) {
+        return;
+    }
+    if (offset < w->cursor) {
+        offset = end < w->cursor ? end : w->cursor;
+    } else if (w->cursor >= w->base && w->cursor < held) {
+        w->skipped += (size_t)((offset < held ? offset : held) - w->cursor);
+    }
+    w->used += (size_t)(end - offset);
+    w->cursor = end;
 }
 
 /* A source that may not: reads and forgets until held_end >= offset or the end. */
@@ -248,6 +339,7 @@ static enum sl_status hold(struct sl_window *w, int64_t offset, size_t size, str
 {
     enum sl_status status;
 
+    count_use(w, offset, size);
     if (offset >= w->base && offset <= held_end(w) && (uint64_t)(held_end(w) - offset) >= size) {
         return SL_OK;
     }
@@ -259,7 +351,7 @@ static enum sl_status hold(struct sl_window *w, int64_t offset, size_t size, str
     }
     if (w->source.seekable) {
         jump(w, offset);
-    } else {
+    } else if (!w->keep) {
         status = skip_to(w, offset, err);
         if (status != SL_OK) {
             return status;
@@ -270,17 +362,27 @@ static enum sl_status hold(struct sl_window *w, int64_t offset, size_t size, str
         int64_t end = held_end(w);
         size_t missing, want;
 
-        if (end < offset) { /* ended while skipping */
-            break;
+        if (end < offset) {
+            if (!w->keep || w->source.seekable) { /* ended while skipping */
+                break;
+            }
+            missing = offset - end > (int64_t)STEP_MAX ? STEP_MAX : (size_t)(offset - end);
+        } else {
+            missing = (size_t)(end - offset) < size ? size - (size_t)(end - offset) : 0;
         }
-        missing = (size_t)(end - offset) < size ? size - (size_t)(end - offset) : 0;
         if (missing == 0) {
             break;
         }
+        if (w->source.file) {
+            adapt_step(w);
+        }
         want = missing < w->step ? w->step : missing;
+        if (room_behind(w) >= missing && room_behind(w) < want && !w->source.file) {
+            want = room_behind(w); /* a full block first: less to move */
+        }
         /* What lies before offset stays while there is room, for those who look back. */
         if (w->held + want > (w->source.seekable ? STEP_MAX * 2 : SL_WINDOW_MAX)) {
-            drop_before(w, offset);
+            drop_before(w, offset < held_end(w) ? offset : held_end(w));
         }
         status = fetch(w, want, err);
         if (status != SL_OK) {
@@ -317,7 +419,7 @@ enum sl_status sl_window_view(struct sl_window *w, int64_t offset, size_t size,
     if (offset < end) {
         *got = (uint64_t)(end - offset) < size ? (size_t)(end - offset) : size;
     }
-    *data = *got > 0 ? w->data + w->start + (size_t)(offset - w->base) : (const uint8_t *)"";
+    *data = *got > 0 ? first_byte(w) + (size_t)(offset - w->base) : (const uint8_t *)"";
     return SL_OK;
 }
 
@@ -333,7 +435,7 @@ static size_t copy_held(const struct sl_window *w, int64_t offset, void *dst, si
     if (n > size) {
         n = size;
     }
-    memcpy(dst, w->data + w->start + (size_t)(offset - w->base), n);
+    memcpy(dst, first_byte(w) + (size_t)(offset - w->base), n);
     return n;
 }
 
@@ -414,6 +516,28 @@ enum sl_status sl_window_read(struct sl_window *w, int64_t offset, void *dst, si
     return status;
 }
 
+enum sl_status sl_window_share(struct sl_window *w, int64_t offset, size_t size,
+                               struct sl_chain *chain, size_t *got, struct sl_error *err)
+{
+    const uint8_t *data;
+    enum sl_status status = sl_window_view(w, offset, size, &data, got, err);
+
+    if (status != SL_OK || *got == 0) {
+        return status;
+    }
+    return sl_chain_add_buf(chain, w->block, (size_t)(data - w->block->data), *got, err);
+}
+
+size_t sl_window_held(const struct sl_window *w, int64_t offset)
+{
+    return offset >= w->base && offset < held_end(w) ? (size_t)(held_end(w) - offset) : 0;
+}
+
+bool sl_window_pushed(const struct sl_window *w)
+{
+    return is_pushed(w);
+}
+
 enum sl_status sl_window_push(struct sl_window *w, const void *data, size_t size,
                               struct sl_error *err)
 {
@@ -449,7 +573,7 @@ enum sl_status sl_window_push(struct sl_window *w, const void *data, size_t size
     if (status != SL_OK) {
         return status;
     }
-    memcpy(w->data + w->start + w->held, from, size);
+    memcpy(first_byte(w) + w->held, from, size);
     w->held += size;
     return SL_OK;
 }
@@ -459,6 +583,11 @@ void sl_window_end(struct sl_window *w)
     if (is_pushed(w)) {
         w->ended = true;
     }
+}
+
+void sl_window_keep(struct sl_window *w, bool keep)
+{
+    w->keep = keep;
 }
 
 void sl_window_release(struct sl_window *w, int64_t offset)

@@ -43,6 +43,16 @@ struct sl_file *sl_window_file(const struct sl_window *w); /* NULL, or a borrowe
  * sequential source. */
 SL_NODISCARD enum sl_status sl_window_view(struct sl_window *w, int64_t offset, size_t size,
                                            const uint8_t **data, size_t *got, struct sl_error *err);
+/* The same bytes as a slice of memory, appended to chain without copying them: the window's block
+ * stays as long as the slice does. Meant for payloads of up to some hundred kilobytes: one that is
+ * kept keeps at least 256 KiB alive. Where *got < size at the end of the source, what is there was
+ * appended. */
+SL_NODISCARD enum sl_status sl_window_share(struct sl_window *w, int64_t offset, size_t size,
+                                            struct sl_chain *chain, size_t *got,
+                                            struct sl_error *err);
+/* How many bytes from offset on are there without asking the source. */
+size_t sl_window_held(const struct sl_window *w, int64_t offset);
+bool sl_window_pushed(const struct sl_window *w); /* bytes come by sl_window_push alone */
 /* Copies into dst, straight from the source where nothing is held: for payloads. Continues after
  * SL_EAGAIN: *got counts what is there so far and is both read and written. SL_EOF if the source
  * ends before size bytes (then *got says how many there were). */
@@ -53,6 +63,9 @@ SL_NODISCARD enum sl_status sl_window_read(struct sl_window *w, int64_t offset, 
 SL_NODISCARD enum sl_status sl_window_push(struct sl_window *w, const void *data, size_t size,
                                            struct sl_error *err);
 void sl_window_end(struct sl_window *w);
+/* A sequential source: whether bytes that are passed over stay, up to SL_WINDOW_MAX from what was
+ * released on, so that one can look ahead and come back. Not at first. */
+void sl_window_keep(struct sl_window *w, bool keep);
 /* Bytes before offset will not be asked for again (a pushed or sequential window drops them). */
 void sl_window_release(struct sl_window *w, int64_t offset);
 

@@ -7,10 +7,7 @@
 #define HEAD_SIZE 4096
 
 static const struct sl_demuxer_ops *const demuxers[] = {
-    &sl_demux_y4m,
-    &sl_demux_raw,
-    &sl_demux_libav_module,
-    NULL,
+    &sl_demux_mkv, &sl_demux_y4m, &sl_demux_raw, &sl_demux_mp4, &sl_demux_libav_module, NULL,
 };
 
 const struct sl_demuxer_ops *const *sl_demuxers(void)
@@ -44,6 +41,28 @@ static enum sl_status choose(const struct sl_demuxer_ops **out, struct sl_window
                               "is not a media file that is known here");
 }
 
+/* SL_ENOTFOUND of a demuxer of ours: the container is known, but not something in it (a codec of
+ * QuickTime's early days), so that libavformat is asked, which knows more. What it says counts only
+ * where it can: its words on this would be vaguer. */
+static enum sl_status open_or_pass_on(const struct sl_demuxer_ops *ops, struct sl_demuxer **out,
+                                      struct sl_window *w, const struct sl_demux_params *params,
+                                      struct sl_error *err)
+{
+    struct sl_error first = {0};
+    enum sl_status status = ops->open(out, w, params, &first);
+
+    if (status == SL_ENOTFOUND) {
+        status = sl_demux_libav_module.open(out, w, params, NULL);
+        if (status != SL_OK && status != SL_EAGAIN) {
+            status = first.status = SL_EUNSUPPORTED;
+        }
+    }
+    if (status != SL_OK && status != SL_EAGAIN && err && err->status == SL_OK) {
+        *err = first;
+    }
+    return status;
+}
+
 enum sl_status sl_demux_open(struct sl_demuxer **out, struct sl_window *w,
                              const struct sl_demux_params *params, struct sl_error *err)
 {
@@ -58,7 +77,7 @@ enum sl_status sl_demux_open(struct sl_demuxer **out, struct sl_window *w,
     if (params->raw_format == SL_PIX_NONE) {
         status = choose(&ops, w, err);
     }
-    return status == SL_OK ? ops->open(out, w, params, err) : status;
+    return status == SL_OK ? open_or_pass_on(ops, out, w, params, err) : status;
 }
 
 void sl_demux_destroy(struct sl_demuxer **d)

@@ -9,7 +9,8 @@
 #include "source/source.h"
 #include "unit.h"
 
-enum sl_status media_file_try(struct media_file *m, const char *path, struct sl_error *err)
+enum sl_status media_file_try_with(struct media_file *m, const char *path,
+                                   const struct sl_demuxer_ops *ops, struct sl_error *err)
 {
     enum sl_status status = SL_OK;
     memset(m, 0, sizeof *m);
@@ -18,12 +19,18 @@ enum sl_status media_file_try(struct media_file *m, const char *path, struct sl_
         status = sl_window_create(&m->window, &m->source->bytes, err);
     }
     if (status == SL_OK) {
-        status = sl_demux_open(&m->demuxer, m->window, NULL, err);
+        status = ops ? ops->open(&m->demuxer, m->window, NULL, err)
+                     : sl_demux_open(&m->demuxer, m->window, NULL, err);
     }
     if (status != SL_OK) {
         media_file_close(m);
     }
     return status;
+}
+
+enum sl_status media_file_try(struct media_file *m, const char *path, struct sl_error *err)
+{
+    return media_file_try_with(m, path, NULL, err);
 }
 
 void media_file_open(struct media_file *m, const char *path)

@@ -17,6 +17,9 @@ struct media_file {
 enum sl_status media_file_try(struct media_file *m, const char *path, struct sl_error *err);
 /* The same, and the test fails with the message. */
 void media_file_open(struct media_file *m, const char *path);
+/* The same as media_file_try with this demuxer, whoever would be chosen; NULL: that one. */
+enum sl_status media_file_try_with(struct media_file *m, const char *path,
+                                   const struct sl_demuxer_ops *ops, struct sl_error *err);
 void media_file_close(struct media_file *m);
 
 /* Fails the test, with the message, unless status is SL_OK. */
