@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-static const struct sl_muxer_ops *const muxers[] = {&sl_mux_fmp4, &sl_mux_ts};
+static const struct sl_muxer_ops *const muxers[] = {&sl_mux_fmp4, &sl_mux_mp4, &sl_mux_ts};
 
 const struct sl_muxer_ops *sl_mux_find(const char *name)
 {
