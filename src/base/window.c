@@ -351,8 +351,8 @@ static enum sl_status hold(struct sl_window *w, int64_t offset, size_t size, str
     }
     if (w->source.seekable) {
         jump(w, offset);
-    } else if (!w->keep) {
-        status = skip_to(w, offset, err);
+    } else {
+        status = skip_to(w, w->keep && w->released < offset ? w->released : offset, err);
         if (status != SL_OK) {
             return status;
         }

@@ -206,20 +206,44 @@ out:
     return status;
 }
 
-/* After a seek: nothing of the track before the sync sample that was gone to. */
-static bool is_before_resume(struct sl_mkv *m)
+/* To the last frame of the block that is not later than what was asked for. */
+static enum sl_status resume_within(struct sl_mkv *m, struct sl_error *err)
+{
+    struct sl_mkv_block *b = &m->block;
+    int64_t start = sl_mkv_time(m, b->track, b->ticks);
+
+    while (b->next + 1 < b->count) {
+        int64_t payload = b->payload;
+        int64_t elapsed = b->elapsed;
+        enum sl_status status = advance(m, err);
+        if (status != SL_OK) {
+            return status;
+        }
+        if (start + lace_time(m) > m->resume_at) {
+            b->payload = payload;
+            b->elapsed = elapsed;
+            b->next--;
+            break;
+        }
+    }
+    return SL_OK;
+}
+
+/* After a seek nothing of the track is given out before the sync sample that was gone to. */
+static enum sl_status resume(struct sl_mkv *m, struct sl_error *err)
 {
     const struct sl_mkv_block *b = &m->block;
 
     if (m->resume_time == SL_NO_TIME || b->track != m->resume_track) {
-        return false;
+        return SL_OK;
     }
     if ((b->key || m->tracks[b->track].intra) &&
         sl_mkv_time(m, b->track, b->ticks) >= m->resume_time) {
         m->resume_time = SL_NO_TIME;
-        return false;
+        return m->tracks[b->track].intra ? resume_within(m, err) : SL_OK;
     }
-    return true;
+    m->have_block = false;
+    return SL_OK;
 }
 
 /* A frame that cannot be unpacked: told, and passed over unless reading is strict. */
@@ -254,8 +278,11 @@ static enum sl_status mkv_read(struct sl_demuxer *demuxer, struct sl_packet **ou
                 return status;
             }
             m->have_block = true;
-            if (is_before_resume(m)) {
-                m->have_block = false;
+            status = resume(m, err);
+            if (status != SL_OK) {
+                return status;
+            }
+            if (!m->have_block) {
                 continue;
             }
         }

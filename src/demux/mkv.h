@@ -119,12 +119,14 @@ struct sl_mkv {
     int64_t lost_from, search_at;
     struct sl_error damage;
     bool told_unknown, told_end;
+    bool ahead; /* looking ahead: nothing is let go of */
 
     struct sl_mkv_block block;
     bool have_block;
 
     size_t resume_track; /* after a seek: packets of this track are dropped up to that time */
     int64_t resume_time; /* SL_NO_TIME: none are */
+    int64_t resume_at;   /* what was asked for: in a lace, a later frame may be meant */
 };
 
 /* ---- mkv_header.c: everything but clusters ---- */

@@ -446,6 +446,9 @@ enum sl_status sl_mkv_next_block(struct sl_mkv *m, struct sl_error *err)
             }
         }
         if (status == SL_ENOTFOUND) {
+            if (!m->ahead) {
+                sl_window_release(m->window, m->pos);
+            }
             continue;
         }
         /* Neither damage nor a block: the source's own word, wherever it was written down. */

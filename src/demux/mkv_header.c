@@ -487,7 +487,9 @@ enum sl_status sl_mkv_look_ahead(struct sl_mkv *m, struct sl_error *err)
     enum sl_status status = SL_OK;
 
     m->log = NULL; /* what is wrong with them is told when they are read */
+    /* From here on, since a group's elements are read from both sides of its payload. */
     sl_window_keep(m->window, true);
+    m->ahead = true;
     for (int blocks = 0; blocks < AHEAD_BLOCKS && status == SL_OK; blocks++) {
         bool wanted = false;
         for (size_t i = 0; i < m->demuxer.track_count; i++) {
@@ -507,7 +509,7 @@ enum sl_status sl_mkv_look_ahead(struct sl_mkv *m, struct sl_error *err)
             }
         }
     }
-    sl_window_keep(m->window, false);
+    m->ahead = false;
     m->log = log;
     m->told_unknown = false;
     m->told_end = false;

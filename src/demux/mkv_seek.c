@@ -285,5 +285,6 @@ enum sl_status sl_mkv_seek_to(struct sl_demuxer *demuxer, size_t track, int64_t 
     sl_mkv_go_to(m, best.cluster);
     m->resume_track = track;
     m->resume_time = best.time;
+    m->resume_at = time;
     return SL_OK;
 }
