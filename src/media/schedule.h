@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A schedule: which pictures of a source are coded, in which order, on which temporal layer, and what
- * each may refer to. Only the model; src/schedule/ reads, makes, checks and draws it. */
+/* A schedule: which pictures of a source are coded, in which order, on which temporal layer, and
+ * what each may refer to. Only the model; src/schedule/ reads, makes, checks and draws it. */
 #ifndef SL_MEDIA_SCHEDULE_H
 #define SL_MEDIA_SCHEDULE_H
 
