@@ -20,6 +20,7 @@ struct libav {
     struct sl_demuxer demuxer; /* first: handed out as this */
     struct sl_libav_io io;
     AVFormatContext *format;
+    AVPacket *pending;    /* read by a seek, not given yet; or NULL */
     const char *name;     /* of the window */
     int64_t declared_end; /* where the container says that it ends; -1: it does not say */
 };
@@ -70,6 +71,7 @@ static enum sl_status fail(struct libav *d, int code, const char *what, struct s
 static void libav_destroy(struct sl_demuxer *demuxer)
 {
     struct libav *d = (struct libav *)demuxer;
+    av_packet_free(&d->pending);
     avformat_close_input(&d->format);
     sl_libav_io_close(&d->io);
     for (size_t i = 0; i < d->demuxer.track_count; i++) {
@@ -309,14 +311,17 @@ static enum sl_status libav_read(struct sl_demuxer *demuxer, struct sl_packet **
 {
     struct libav *d = (struct libav *)demuxer;
     enum sl_status status = SL_OK;
-    AVPacket *packet = av_packet_alloc();
+    AVPacket *packet = d->pending ? d->pending : av_packet_alloc();
+    bool pending = d->pending != NULL;
 
     *out = NULL;
+    d->pending = NULL;
     if (!packet) {
         return sl_fail_memory(err);
     }
     for (;;) {
-        int code = av_read_frame(d->format, packet);
+        int code = pending ? 0 : av_read_frame(d->format, packet);
+        pending = false;
         int64_t size = sl_window_size(d->io.window);
         if (d->io.status == SL_EAGAIN) {
             /* libavformat has forgotten half of what it had read: there is no way back. */
@@ -347,6 +352,35 @@ static enum sl_status libav_read(struct sl_demuxer *demuxer, struct sl_packet **
     return status;
 }
 
+static enum sl_status libav_seek(struct sl_demuxer *demuxer, size_t track, int64_t time,
+                                 struct sl_error *err)
+{
+    struct libav *d = (struct libav *)demuxer;
+    int code = 0;
+
+    if (track >= d->demuxer.track_count || time == SL_NO_TIME) {
+        return sl_fail(err, SL_EINVAL, d->name, "seeking in track %zu of %zu", track,
+                       d->demuxer.track_count);
+    }
+    if (!sl_window_seekable(d->io.window)) {
+        return sl_fail(err, SL_EUNSUPPORTED, d->name, "the input cannot seek");
+    }
+    av_packet_free(&d->pending);
+    d->pending = av_packet_alloc();
+    if (!d->pending) {
+        return sl_fail_memory(err);
+    }
+    code = sl_libav_seek(d->format, (int)track, time, d->pending);
+    if (code < 0) {
+        av_packet_free(&d->pending);
+    }
+    if (code < 0 && d->io.status == SL_OK && code != AVERROR(ENOMEM)) {
+        return sl_fail(err, SL_EUNSUPPORTED, d->name, "format \"%s\" cannot seek here",
+                       d->demuxer.format);
+    }
+    return code < 0 ? fail(d, code, "cannot seek", err) : SL_OK;
+}
+
 static void libav_select(struct sl_demuxer *demuxer, uint64_t tracks)
 {
     struct libav *d = (struct libav *)demuxer;
@@ -367,6 +401,7 @@ const struct sl_demuxer_ops sl_demux_libav = {
     .probe = libav_probe,
     .open = libav_open,
     .read = libav_read,
+    .seek = libav_seek,
     .select = libav_select,
     .destroy = libav_destroy,
 };

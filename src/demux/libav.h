@@ -27,6 +27,11 @@ bool sl_libav_cut_short(AVFormatContext *format, int64_t declared_end, int64_t s
 /* Where the container says that it ends; -1: it does not say. Reads the first bytes of w. */
 int64_t sl_libav_declared_end(struct sl_window *w);
 
+/* Goes to the last sync sample of the stream at or before time (ticks of its timebase), to the
+ * first one where none is; it is left in packet, and reading goes on behind it. An AVERROR, or 0.
+ */
+int sl_libav_seek(AVFormatContext *format, int stream, int64_t time, AVPacket *packet);
+
 /* The frame rate that the header proves, before libavformat begins to estimate; 0/1: none. */
 struct sl_rational sl_libav_proven_rate(const AVFormatContext *format, AVStream *stream);
 /* Fills an initialised track. */

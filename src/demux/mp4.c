@@ -305,6 +305,7 @@ static enum sl_status describe_tracks(struct sl_mp4 *d, struct sl_error *err)
         }
         t->description = 1;
         status = sl_mp4_describe(d, t, track, err);
+        t->all_sync = track->kind != SL_KIND_VIDEO && !t->has_stss;
         if (status == SL_OK) {
             status = sl_mp4_read_edits(d, t, err);
         }

@@ -104,7 +104,8 @@ struct sl_mp4_track {
     int64_t media_duration;           /* mdhd; 0: not stated */
     uint32_t tkhd_width, tkhd_height; /* 16.16 */
     bool is_chapters;
-    int32_t roll;         /* 14496-12 10.1: roll_distance, 0: none */
+    bool all_sync; /* only pictures depend on each other, whatever fragments' default flags say */
+    int32_t roll;  /* 14496-12 10.1: roll_distance, 0: none */
     const uint8_t *cover; /* a picture in moov: the only sample */
 
     struct sl_mp4_box stsd, edits; /* edits: elst; size 0 where there is none */

@@ -95,6 +95,9 @@ static enum sl_status view(struct sl_mp4 *d, int64_t offset, size_t size, const 
     }
     size_t ahead = (size_t)(offset - d->hold); /* the caller has checked it */
     status = sl_window_view(d->window, d->hold, ahead + size, data, got, err);
+    if (status != SL_OK) {
+        return status;
+    }
     *data += ahead < *got ? ahead : *got;
     *got -= ahead < *got ? ahead : *got;
     return status;

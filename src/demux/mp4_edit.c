@@ -181,9 +181,7 @@ void sl_mp4_place(struct sl_mp4_track *t, const struct sl_track *track,
     int64_t end = s->cts + s->duration;
     bool sound = track->kind == SL_KIND_AUDIO;
 
-    /* Only pictures depend on each other; flags of fragments are often left at those of pictures.
-     */
-    p->flags = s->key || (track->kind != SL_KIND_VIDEO && !t->has_stss) ? SL_PACKET_KEY : 0;
+    p->flags = s->key ? SL_PACKET_KEY : 0;
     p->pts = s->cts + t->shift;
     p->dts = s->dts - t->dts_shift + t->shift;
     p->duration = s->duration > 0 ? s->duration : SL_NO_TIME;

@@ -102,7 +102,8 @@ bool sl_mp4_run_peek(struct sl_mp4_track *t, struct sl_mp4_sample *out)
         .size = f.size,
         .count = 1,
         .description = run->description,
-        .key = !(f.flags & SAMPLE_NOT_SYNC) && (f.flags & SAMPLE_DEPENDS_MASK) != SAMPLE_DEPENDS,
+        .key = t->all_sync ||
+               (!(f.flags & SAMPLE_NOT_SYNC) && (f.flags & SAMPLE_DEPENDS_MASK) != SAMPLE_DEPENDS),
     };
     return true;
 }
