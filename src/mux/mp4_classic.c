@@ -24,6 +24,7 @@ struct track {
     struct sl_mp4_track t;
     struct sl_mp4_tables tables;
     struct sl_chain data;
+    int64_t end;      /* of what is shown: the latest pts and its duration, ticks */
     int32_t trim_end; /* of the last packet */
 };
 
@@ -196,6 +197,7 @@ static enum sl_status mp4_write(struct sl_muxer *base, struct sl_packet *p, stru
     struct mp4 *m = (struct mp4 *)base;
     struct sl_mp4_sample sample;
     struct track *t;
+    int64_t end;
     enum sl_status status;
     if (p->track >= m->count) {
         return sl_fail(err, SL_EINVAL, MP4_NAME, "a packet of track %u, there are %zu", p->track,
@@ -208,6 +210,8 @@ static enum sl_status mp4_write(struct sl_muxer *base, struct sl_packet *p, stru
     }
     status = sl_mp4_track_write(&t->t, p, &m->units, &t->data, &sample, err);
     if (!status) {
+        end = p->pts + p->duration;
+        t->end = end > t->end ? end : t->end;
         t->trim_end = p->trim_end;
         status = sl_mp4_tables_add(&t->tables, &sample, err);
     }
@@ -259,7 +263,7 @@ static uint32_t movie_timescale(const struct mp4 *m)
 static struct sl_mp4_times times_of(const struct track *t, uint32_t timescale)
 {
     struct sl_mp4_times times = {.media = t->tables.duration};
-    int64_t shown = (int64_t)t->tables.duration - t->t.info.decode_delay * t->t.factor;
+    int64_t shown = (t->end - t->t.start) * t->t.factor;
     if (t->trim_end > 0 && t->t.info.sample_rate > 0) {
         shown -= sl_muldiv(t->trim_end, t->t.timescale, t->t.info.sample_rate, SL_ROUND_NEAREST);
         times.cut = true;

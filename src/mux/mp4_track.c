@@ -399,18 +399,20 @@ static enum sl_status config_of_payload(struct sl_mp4_track *t, const struct sl_
 
 /* Size of the picture and shape of the sound follow the configuration; what cannot be read stays
  * as it was. */
-static void describe(struct sl_track *info)
+static enum sl_status describe(struct sl_track *info)
 {
     struct sl_aac_config aac;
+    enum sl_status status = SL_OK;
     if (info->codec == SL_CODEC_H264) {
-        (void)!sl_h264_describe(info, NULL);
+        status = sl_h264_describe(info, NULL);
     } else if (info->codec == SL_CODEC_HEVC) {
-        (void)!sl_hevc_describe(info, NULL);
+        status = sl_hevc_describe(info, NULL);
     } else if (info->codec == SL_CODEC_AAC &&
                !sl_aac_parse_config(info->config, info->config_size, &aac, NULL)) {
         info->sample_rate = (int32_t)aac.output_rate;
         info->channels = aac.channels ? aac.channels : info->channels;
     }
+    return status == SL_ENOMEM ? status : SL_OK;
 }
 
 enum sl_status sl_mp4_track_reconfigure(struct sl_mp4_track *t, const struct sl_packet *p,
@@ -440,8 +442,10 @@ enum sl_status sl_mp4_track_reconfigure(struct sl_mp4_track *t, const struct sl_
     if (!status && t->nal) {
         status = apply_config(&next, p->track, err);
     }
+    if (!status && describe(&next.info)) {
+        status = sl_fail_memory(err);
+    }
     if (!status) {
-        describe(&next.info);
         status = sl_mp4_entry_check(&next.info, t->name, p->track, err);
     }
     sl_writer_clear(&record);

@@ -45,6 +45,30 @@ static const struct spec {
     {"hvc1", "_:48 reference:16 _:64 _:64 width:16 height:16 dpi_x:32f dpi_y:32f _:32 frames:16 "
              "_:64 _:64 _:64 _:64 depth:16 pre:16s *"},
     {"mp4a", "_:48 reference:16 _:64 channels:16 bits:16 _:32 rate:32f *"},
+    {"avc3", "_:48 reference:16 _:64 _:64 width:16 height:16 dpi_x:32f dpi_y:32f _:32 frames:16 "
+             "_:64 _:64 _:64 _:64 depth:16 pre:16s *"},
+    {"av01", "_:48 reference:16 _:64 _:64 width:16 height:16 dpi_x:32f dpi_y:32f _:32 frames:16 "
+             "_:64 _:64 _:64 _:64 depth:16 pre:16s *"},
+    {"vp09", "_:48 reference:16 _:64 _:64 width:16 height:16 dpi_x:32f dpi_y:32f _:32 frames:16 "
+             "_:64 _:64 _:64 _:64 depth:16 pre:16s *"},
+    {"vp08", "_:48 reference:16 _:64 _:64 width:16 height:16 dpi_x:32f dpi_y:32f _:32 frames:16 "
+             "_:64 _:64 _:64 _:64 depth:16 pre:16s *"},
+    {"ac-3", "_:48 reference:16 _:64 channels:16 bits:16 _:32 rate:32f *"},
+    {"ec-3", "_:48 reference:16 _:64 channels:16 bits:16 _:32 rate:32f *"},
+    {"Opus", "_:48 reference:16 _:64 channels:16 bits:16 _:32 rate:32f *"},
+    {"fLaC", "_:48 reference:16 _:64 channels:16 bits:16 _:32 rate:32f *"},
+    {"wvtt", "_:48 reference:16 *"},
+    {"nmhd", "version:8 flags:24"},
+    {"mdcv", "green_x:16 green_y:16 blue_x:16 blue_y:16 red_x:16 red_y:16 white_x:16 white_y:16 "
+             "max:32 min:32"},
+    {"clli", "cll:16 fall:16"},
+    {"dOps", "version:8 channels:8 skip:16 rate:32 gain:16s family:8"},
+    {"vpcC",
+     "version:8 flags:24 profile:8 level:8 bits:8x primaries:8 transfer:8 matrix:8 init:16"},
+    {"sgpd", "version:8 flags:24 type:32t length:32 count:32 roll:16s"},
+    {"sbgp", "version:8 flags:24 type:32t count:32 samples:32 group:32"},
+    {"sidx", "version:8 flags:24 id:32 timescale:32 earliest:64 offset:64 _:16 count:16 size:32 "
+             "duration:32 sap:32x"},
     {"pasp", "h:32 v:32"},
     {"colr", "type:32t primaries:16 transfer:16 matrix:16 range:8x"},
     {"btrt", "buffer:32 max:32 average:32"},
@@ -229,7 +253,7 @@ static void dump(const uint8_t *data, size_t size, unsigned depth, struct sl_wri
         sl_reader_init(&r, box.data, box.size);
         indent(out, depth);
         sl_write_format(out, "%s %zu", box.type, box.size);
-        if (!strcmp(box.type, "mdat")) {
+        if (!strcmp(box.type, "mdat") || !strcmp(box.type, "free")) {
             sl_write_text(out, "\n");
             continue;
         }
