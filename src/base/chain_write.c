@@ -12,7 +12,7 @@
 #include "base/slice.h"
 
 #define COPY_SIZE  ((size_t)64 << 10)
-#define STAGE_SIZE ((size_t)128 << 10)
+#define STAGE_SIZE ((size_t)256 << 10)
 #define GAP_MAX    4096 /* what is read for nothing costs less than another read */
 #define IOV_BATCH  512
 /* Linux moves at most 2 GiB less a page in one call. */
@@ -21,19 +21,28 @@
 /* How a range of a file gets to the descriptor, the cheapest first. */
 enum way { WAY_COPY_RANGE, WAY_SPLICE, WAY_SENDFILE, WAY_READ_WRITE };
 
-/* Ranges up to this size are read and go out together with their neighbours. Measured: to a file,
- * copy_file_range and sendfile cost some microseconds a call; into a pipe, splice always wins. */
+/* Ranges up to this size are read and go out together with their neighbours. Measured: into the
+ * page cache the kernel copies in any case, so that few large writes cost least, until the file
+ * system can share blocks; into a pipe, splice always wins; to a socket, from a few kilobytes on.
+ */
 static const size_t small[] = {
-    [WAY_COPY_RANGE] = (size_t)16 << 10,
+    [WAY_COPY_RANGE] = STAGE_SIZE,
     [WAY_SPLICE] = 0,
     [WAY_SENDFILE] = (size_t)4 << 10,
-    [WAY_READ_WRITE] = COPY_SIZE,
+    [WAY_READ_WRITE] = STAGE_SIZE,
 };
+
+#define RELAY_ROOM (1 << 20) /* what an unprivileged process may ask for (pipe(7)) */
 
 struct output {
     int fd;
     const char *name;
     enum way way;
+    bool socket;
+    /* Ranges for a socket are gathered in a pipe, so that many of them go out by one call: TCP then
+     * has whole segments to make, and a fifth less to do. */
+    int relay[2];
+    size_t relayed; /* bytes in it */
 };
 
 static enum way first_way(int fd)
@@ -105,10 +114,98 @@ static enum sl_status copy_range(const struct output *o, const struct sl_slice *
     return SL_OK;
 }
 
+/* Empties the pipe into the socket. more: other bytes will follow at once. */
+static enum sl_status empty_relay(struct output *o, bool more, struct sl_error *err)
+{
+    while (o->relayed > 0) {
+        ssize_t n = splice(o->relay[0], NULL, o->fd, NULL, o->relayed, more ? SPLICE_F_MORE : 0);
+        uint8_t block[4096];
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            enum sl_status status = sl_io_wait_writable(o->fd, o->name, err);
+
+            if (status != SL_OK) {
+                return status;
+            }
+            continue;
+        }
+        if (n <= 0) { /* by hand: a failure comes again, with its reason */
+            enum sl_status status;
+
+            o->way = WAY_READ_WRITE;
+            n = read(o->relay[0], block, sizeof(block));
+            if (n <= 0) {
+                return sl_fail_errno(err, n < 0 ? errno : EIO, o->name, "read from a pipe");
+            }
+            status = sl_io_write(o->fd, block, (size_t)n, o->name, err);
+            if (status != SL_OK) {
+                return status;
+            }
+        }
+        o->relayed -= (size_t)n;
+    }
+    return SL_OK;
+}
+
+/* Whether there is a pipe, or one can be had. */
+static bool have_relay(struct output *o)
+{
+    if (o->way != WAY_SENDFILE || !o->socket || o->relay[0] >= 0) {
+        return o->way == WAY_SENDFILE && o->relay[0] >= 0;
+    }
+    if (pipe2(o->relay, O_CLOEXEC) < 0) {
+        o->relay[0] = o->relay[1] = -1;
+        o->socket = false; /* not asked for again */
+        return false;
+    }
+    (void)fcntl(o->relay[1], F_SETPIPE_SZ, RELAY_ROOM);
+    return true;
+}
+
+/* One range by way of the pipe. *offset: how far it came; not to the end where this is no way. */
+static enum sl_status relay_range(struct output *o, const struct sl_slice *s, int64_t *offset,
+                                  struct sl_error *err)
+{
+    int64_t end = s->offset + (int64_t)s->size;
+
+    while (*offset < end && have_relay(o)) {
+        off_t at = (off_t)*offset;
+        ssize_t n =
+            splice(s->file->fd, &at, o->relay[1], NULL, (size_t)(end - *offset), SPLICE_F_NONBLOCK);
+        enum sl_status status;
+
+        if (n > 0) {
+            *offset += n;
+            o->relayed += (size_t)n;
+        } else if (n < 0 && errno == EINTR) {
+            continue;
+        } else if (n < 0 && errno == EAGAIN && o->relayed > 0) {
+            status = empty_relay(o, true, err);
+            if (status != SL_OK) {
+                return status;
+            }
+        } else {
+            break;
+        }
+    }
+    return SL_OK;
+}
+
 static enum sl_status write_range(struct output *o, const struct sl_slice *s, struct sl_error *err)
 {
     int64_t offset = s->offset, end = s->offset + (int64_t)s->size;
+    enum sl_status status = relay_range(o, s, &offset, err);
 
+    if (status != SL_OK || offset == end) {
+        return status;
+    }
+    status = empty_relay(o, true, err);
+    if (status != SL_OK) {
+        return status;
+    }
     while (offset < end && o->way != WAY_READ_WRITE) {
         ssize_t n = move(o, s->file->fd, &offset, (size_t)(end - offset));
 
@@ -116,7 +213,7 @@ static enum sl_status write_range(struct output *o, const struct sl_slice *s, st
             continue;
         }
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            enum sl_status status = sl_io_wait_writable(o->fd, o->name, err);
+            status = sl_io_wait_writable(o->fd, o->name, err);
 
             if (status != SL_OK) {
                 return status;
@@ -224,20 +321,29 @@ enum sl_status sl_chain_write(const struct sl_chain *c, int fd, const char *name
                               struct sl_error *err)
 {
     const struct sl_slice *s = c->capacity == 0 ? &c->first : c->slices;
-    struct output o = {.fd = fd, .name = name, .way = first_way(fd)};
+    struct output o = {.fd = fd, .name = name, .way = first_way(fd), .relay = {-1, -1}};
     struct batch batch;
     enum sl_status status = SL_OK;
 
+    o.socket = o.way == WAY_SENDFILE;
     for (size_t i = 0; status == SL_OK && i < c->count;) {
         size_t taken = 0;
 
         status = fill_batch(&batch, &s[i], c->count - i, small[o.way], &taken, err);
         i += taken;
         if (status == SL_OK && taken > 0) {
-            status = sl_io_writev(fd, batch.iov, batch.count, name, err);
+            status = empty_relay(&o, true, err);
+            status = status == SL_OK ? sl_io_writev(fd, batch.iov, batch.count, name, err) : status;
         } else if (status == SL_OK) {
             status = write_range(&o, &s[i++], err);
         }
+    }
+    if (status == SL_OK) {
+        status = empty_relay(&o, false, err);
+    }
+    if (o.relay[0] >= 0) {
+        (void)close(o.relay[0]);
+        (void)close(o.relay[1]);
     }
     return status;
 }

@@ -166,7 +166,7 @@ static int sync_fd(int fd)
     return rc < 0 && (errno == EINVAL || errno == ENOTSUP) ? 0 : rc;
 }
 
-enum sl_status sl_publish_commit(struct sl_publish **publish, struct sl_error *err)
+static enum sl_status commit(struct sl_publish **publish, bool synced, struct sl_error *err)
 {
     struct sl_publish *p = *publish;
     enum sl_status status = SL_OK;
@@ -176,7 +176,7 @@ enum sl_status sl_publish_commit(struct sl_publish **publish, struct sl_error *e
         status = sl_fail(err, p->failed, p->path, "not published: an earlier write failed");
         goto out;
     }
-    if (sync_fd(p->fd) < 0) {
+    if (synced && sync_fd(p->fd) < 0) {
         status = sl_io_write_failed(errno, p->path, err);
         goto out;
     }
@@ -190,12 +190,22 @@ enum sl_status sl_publish_commit(struct sl_publish **publish, struct sl_error *e
     p->fd = -1;
     if (rc < 0 && errno != EINTR) {
         status = sl_io_write_failed(errno, p->path, err);
-    } else if (sync_fd(p->directory) < 0) {
+    } else if (synced && sync_fd(p->directory) < 0) {
         status = sl_fail_errno(err, errno, p->path, "sync the directory");
     }
 out:
     sl_publish_abort(publish);
     return status;
+}
+
+enum sl_status sl_publish_commit(struct sl_publish **publish, struct sl_error *err)
+{
+    return commit(publish, true, err);
+}
+
+enum sl_status sl_publish_commit_unsynced(struct sl_publish **publish, struct sl_error *err)
+{
+    return commit(publish, false, err);
 }
 
 void sl_publish_abort(struct sl_publish **publish)

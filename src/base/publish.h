@@ -17,6 +17,9 @@ SL_NODISCARD enum sl_status sl_publish_chain(struct sl_publish *p, const struct 
                                              struct sl_error *err);
 /* fsync, rename over the target, fsync of the directory. Destroys *p whatever it returns. */
 SL_NODISCARD enum sl_status sl_publish_commit(struct sl_publish **p, struct sl_error *err);
+/* The same without waiting for the disk, for what a command was asked to make: as after cp, a
+ * power failure may take it away. Nobody ever sees half of it while the system runs. */
+SL_NODISCARD enum sl_status sl_publish_commit_unsynced(struct sl_publish **p, struct sl_error *err);
 /* Forgets it: the temporary file is removed. */
 void sl_publish_abort(struct sl_publish **p);
 

@@ -146,10 +146,11 @@ void sl_remux_track_prefix(struct sl_remux_track *t)
     }
 }
 
-static void plan_picture(const struct sl_remux *r, struct sl_remux_track *t,
-                         const struct sl_track *from)
+void sl_remux_plan_picture(const struct sl_remux *r, struct sl_remux_track *t,
+                           const struct sl_track *from)
 {
     int64_t nominal = 0;
+    int32_t depth = t->out.reorder;
     sl_remux_grid_init(&t->grid, from);
     t->out.timebase = t->grid.out;
     if (sl_rational_valid(from->frame_rate)) {
@@ -159,7 +160,11 @@ static void plan_picture(const struct sl_remux *r, struct sl_remux_track *t,
     /* Matroska has no decoding times: what libavformat says there it has made up. */
     bool stated = !t->grid.exact && strcmp(r->demuxer->format, "mkv") != 0 &&
                   strcmp(r->demuxer->format, "webm") != 0;
-    sl_remux_dts_init(&t->dts, from->reorder, nominal, stated);
+    /* Only these two are reordered in the container; the others hide it inside their packets. */
+    if (t->out.codec != SL_CODEC_H264 && t->out.codec != SL_CODEC_HEVC) {
+        depth = 0;
+    }
+    sl_remux_dts_init(&t->dts, depth, nominal, stated);
     sl_remux_track_prefix(t);
 }
 
@@ -219,7 +224,7 @@ static enum sl_status add_track(struct sl_remux *r, size_t source, struct sl_err
         return st;
     }
     if (way == SL_REMUX_PICTURES) {
-        plan_picture(r, t, from);
+        sl_remux_plan_picture(r, t, from);
     } else if (way == SL_REMUX_SOUND) {
         int32_t rate = from->codec == SL_CODEC_OPUS ? 48000 : from->sample_rate;
         t->out.timebase = sl_rational(1, rate > 0 ? rate : 48000);

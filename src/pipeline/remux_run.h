@@ -154,6 +154,9 @@ struct sl_remux {
 /* remux_plan.c: which tracks, and which way each of them goes. */
 SL_NODISCARD enum sl_status sl_remux_plan(struct sl_remux *r, struct sl_error *err);
 void sl_remux_track_clear(struct sl_remux_track *t);
+/* Clock and decoding times of a passed-through picture, from what is known of it so far. */
+void sl_remux_plan_picture(const struct sl_remux *r, struct sl_remux_track *t,
+                           const struct sl_track *from);
 /* Takes the size of NAL unit lengths from the track's configuration. */
 void sl_remux_track_prefix(struct sl_remux_track *t);
 

@@ -204,6 +204,19 @@ static enum sl_status put_sound(struct sl_remux *r, struct sl_remux_track *t, st
 
 /* ---- all ----------------------------------------------------------------------------------- */
 
+/* The configuration may have come with this very packet. */
+static void describe(const struct sl_remux *r, struct sl_remux_track *t)
+{
+    int64_t origin = t->grid.origin;
+    if (t->out.reorder < 0 && t->out.codec == SL_CODEC_H264) {
+        (void)!sl_h264_describe(&t->out, NULL);
+    } else if (t->out.reorder < 0 && t->out.codec == SL_CODEC_HEVC) {
+        (void)!sl_hevc_describe(&t->out, NULL);
+    }
+    sl_remux_plan_picture(r, t, &r->demuxer->tracks[t->source]);
+    t->grid.origin = origin;
+}
+
 /* The source leaves much of what a muxer must know to the first access units. */
 static enum sl_status complete(struct sl_remux *r, struct sl_remux_track *t,
                                const struct sl_packet *p, struct sl_error *err)
@@ -222,7 +235,9 @@ static enum sl_status complete(struct sl_remux *r, struct sl_remux_track *t,
                           t->source, t->out.codec_name, why.msg);
     }
     t->complete = true;
-    sl_remux_track_prefix(t);
+    if (t->way == SL_REMUX_PICTURES && t->dts.last == SL_NO_TIME && t->dts.count == 0) {
+        describe(r, t);
+    }
     return SL_OK;
 }
 

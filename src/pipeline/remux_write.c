@@ -85,7 +85,7 @@ enum sl_status sl_remux_execute(struct sl_remux *r, int fd, struct sl_error *err
     }
     st = write_all(r, &s, err);
     if (st == SL_OK) {
-        return sl_publish_commit(&s.file, err);
+        return sl_publish_commit_unsynced(&s.file, err);
     }
     sl_publish_abort(&s.file);
     return st;
