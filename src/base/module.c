@@ -111,7 +111,7 @@ enum sl_status sl_module_symbol(const char *name, const char *symbol, const void
     handle = open_module(name, &reasons);
     if (!handle) {
         sl_write_u8(&reasons, 0);
-        (void)sl_fail(err, SL_EUNSUPPORTED, name, "the module cannot be had%s",
+        (void)sl_fail(err, SL_EUNSUPPORTED, NULL, "the module %s cannot be had%s", name,
                       reasons.status == SL_OK ? (const char *)reasons.data : "");
         sl_writer_clear(&reasons);
         return SL_EUNSUPPORTED;

@@ -153,7 +153,7 @@ def test_reader_without_permission_or_module(media, tmp_path, out):
     from lib import SLUICE
     shutil.copy(SLUICE, copy)
     done = run([copy, "ladder", media("silent.mp4"), "-o", out], env={**os.environ, "SLUICE_MODULES": "/nonexistent"})
-    one_line(done, 1, "demux-libav")
+    one_line(done, 1, "the module decode-libav cannot be had")
     assert not out.exists()
 
 
