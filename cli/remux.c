@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,13 @@ static int handle(void *opaque, const char *key, const char *value)
     return -1;
 }
 
+/* Whoever reads standard output has gone: that is their right, and no news to anybody. */
+static bool reader_has_gone(const struct remux_command *c)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return strcmp(c->params.output, "-") == 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLERR) != 0;
+}
+
 static int run(struct remux_command *c)
 {
     struct sl_error err = {0};
@@ -142,7 +150,7 @@ static int run(struct remux_command *c)
         if (c->style == PROGRESS_LINE && c->printed) {
             (void)fputc('\n', stderr);
         }
-        status = cli_report(&err);
+        status = err.status == SL_EIO && reader_has_gone(c) ? CLI_FAILED : cli_report(&err);
     }
     running = NULL;
     sl_remux_destroy(&remux);

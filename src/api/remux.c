@@ -238,6 +238,9 @@ enum sl_status sl_remux_read(struct sl_remux *remux, const uint8_t **data, size_
     if (!remux || !data || !size) {
         return sl_fail(err, SL_EINVAL, "remux", "NULL");
     }
+    if (sl_remux_is_classic(remux)) {
+        return sl_fail(err, SL_EINVAL, "faststart", "needs an output that is a file");
+    }
     return sl_remux_load(remux, data, size, err);
 }
 

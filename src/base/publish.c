@@ -155,6 +155,11 @@ enum sl_status sl_publish_chain(struct sl_publish *p, const struct sl_chain *cha
     return status;
 }
 
+int sl_publish_fd(const struct sl_publish *p)
+{
+    return p->fd;
+}
+
 static int sync_fd(int fd)
 {
     int rc;

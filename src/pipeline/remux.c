@@ -27,6 +27,7 @@ enum sl_status sl_remux_create(struct sl_remux **out, const struct sl_remux_para
     r->pushed = !source && !params->input[0];
     r->progress.duration_us = -1;
     sl_chain_init(&r->ready);
+    sl_chain_init(&r->front);
     sl_chain_init(&r->piece);
     if (!params->input[0]) {
         struct sl_window_source bytes = {.name = "input", .size = -1};
@@ -60,6 +61,7 @@ void sl_remux_free(struct sl_remux **remux)
     sl_remux_fifo_clear(&r->backlog);
     sl_remux_fifo_clear(&r->held);
     sl_chain_clear(&r->ready);
+    sl_chain_clear(&r->front);
     sl_chain_clear(&r->piece);
     sl_buf_unref(&r->loaded);
     sl_mux_destroy(&r->muxer);
@@ -68,6 +70,11 @@ void sl_remux_free(struct sl_remux **remux)
     sl_window_destroy(&r->window);
     sl_source_destroy(&r->source);
     sl_free(r);
+}
+
+bool sl_remux_is_classic(const struct sl_remux *r)
+{
+    return r->params.faststart != 0;
 }
 
 void sl_remux_request_cancel(struct sl_remux *r)

@@ -26,6 +26,7 @@ SL_NODISCARD enum sl_status sl_remux_load(struct sl_remux *r, const uint8_t **da
 SL_NODISCARD enum sl_status sl_remux_copy(struct sl_remux *r, void *dst, size_t size, size_t *got,
                                           struct sl_error *err);
 const char *sl_remux_codec_list(const struct sl_remux *r);
+bool sl_remux_is_classic(const struct sl_remux *r); /* not made from front to end */
 void sl_remux_request_cancel(struct sl_remux *r);
 void sl_remux_free(struct sl_remux **remux);
 

@@ -102,6 +102,7 @@ static enum sl_status open_muxer(struct sl_remux *r, struct sl_error *err)
     if (st == SL_OK) {
         list_codecs(r);
         st = r->params.no_init ? SL_OK : r->muxer->ops->header(r->muxer, &r->ready, err);
+        r->header_size = r->ready.size;
     }
     r->fragment_empty = true;
     return st;
@@ -178,7 +179,7 @@ static bool is_cut(const struct sl_remux *r, const struct sl_remux_track *t,
 {
     const struct sl_remux_track *lead = leader(r);
     bool key = t->out.kind != SL_KIND_VIDEO || (p->flags & SL_PACKET_KEY);
-    if (r->params.faststart || r->fragment_empty) {
+    if (r->fragment_empty) {
         return false;
     }
     /* Another track than the leading one ends a fragment only where that one is silent. */
@@ -250,9 +251,24 @@ static void tell(struct sl_remux *r, bool finished)
     }
 }
 
-static enum sl_status flush(struct sl_remux *r, struct sl_error *err)
+/* until: where the fragment ends; all that is left at the very end. */
+static enum sl_status flush(struct sl_remux *r, const struct sl_remux_moment *until,
+                            struct sl_error *err)
 {
-    enum sl_status st = r->muxer->ops->flush(r->muxer, &r->ready, err);
+    enum sl_status st = SL_OK;
+    for (size_t i = 0; i < r->track_count && st == SL_OK; i++) {
+        struct sl_remux_track *t = &r->tracks[i];
+        if (t->way == SL_REMUX_TEXT && !t->left_out) {
+            st = sl_remux_text_cut(
+                r, t,
+                until ? sl_rescale(until->ticks, until->base, t->out.timebase, SL_ROUND_NEAREST)
+                      : sl_remux_text_end(t),
+                err);
+        }
+    }
+    if (st == SL_OK) {
+        st = r->muxer->ops->flush(r->muxer, &r->ready, err);
+    }
     r->fragment_empty = true;
     r->fragment_memory = 0;
     r->progress.fragments++;
@@ -303,7 +319,7 @@ enum sl_status sl_remux_join_check(struct sl_remux *r, struct sl_error *err)
         st = st == SL_OK ? replay(r, err) : st;
     }
     while (st == SL_OK && r->cutting && (all_reached(r) || out_of_patience(r))) {
-        st = flush(r, err);
+        st = flush(r, &r->next, err);
         r->cutting = false;
         r->from = r->next;
         if (st == SL_OK) {
@@ -340,7 +356,10 @@ enum sl_status sl_remux_join_end(struct sl_remux *r, struct sl_error *err)
                        "holds nothing that could be written");
     }
     if (st == SL_OK && !r->fragment_empty) {
-        st = flush(r, err);
+        st = flush(r, NULL, err);
+    }
+    if (st == SL_OK && r->muxer->ops->finish) {
+        st = r->muxer->ops->finish(r->muxer, &r->front, err);
     }
     if (st == SL_OK) {
         tell(r, true);

@@ -187,6 +187,7 @@ static enum sl_status way_of(const struct sl_remux *r, const struct sl_track *t,
         refused = !convert && !AMONG(t->codec, carried_audio) ? "--audio aac converts it" : NULL;
     } else {
         *way = SL_REMUX_TEXT;
+        refused = sl_remux_is_text(t->codec) ? NULL : "pictures of text need to be read first";
     }
     return refused ? sl_fail(err, SL_EUNSUPPORTED, name_of(r), "MP4 cannot carry %s; %s",
                              t->codec_name, refused)
@@ -200,7 +201,9 @@ static enum sl_status add_track(struct sl_remux *r, size_t source, struct sl_err
     struct sl_error why = {0};
     enum sl_remux_way way;
     enum sl_status st = way_of(r, from, &way, &why);
-    if (st != SL_OK && r->params.keep_going) {
+    /* Subtitles that are pictures are part of many films, and not what --subtitles is after. */
+    bool passed = r->params.keep_going || (way == SL_REMUX_TEXT && !r->params.subtitle_track[0]);
+    if (st != SL_OK && passed) {
         sl_log_write(r->log, SL_LOG_WARN, "remux", "track %zu is left out: %s", source, why.msg);
         return SL_OK;
     }
@@ -228,6 +231,8 @@ static enum sl_status add_track(struct sl_remux *r, size_t source, struct sl_err
     } else if (way == SL_REMUX_SOUND) {
         int32_t rate = from->codec == SL_CODEC_OPUS ? 48000 : from->sample_rate;
         t->out.timebase = sl_rational(1, rate > 0 ? rate : 48000);
+    } else if (way == SL_REMUX_TEXT) {
+        return sl_remux_text_open(r, t, err);
     }
     if (t->out.kind == SL_KIND_VIDEO && !r->picture) {
         r->picture = t;
@@ -270,9 +275,13 @@ enum sl_status sl_remux_plan(struct sl_remux *r, struct sl_error *err)
     if (st == SL_OK && (video & (video - 1)) != 0) {
         st = sl_fail(err, SL_EINVAL, "video-track", "one picture is all that an output can have");
     }
-    (void)text;
+    if (st == SL_OK && p->subtitles != SL_REMUX_SUBTITLES_NONE) {
+        st = choose_list(r, SL_KIND_SUBTITLE, p->subtitle_track[0] ? p->subtitle_track : "all",
+                         "subtitle-track", &text, err);
+    }
     st = st == SL_OK ? add_set(r, video, err) : st;
     st = st == SL_OK ? add_set(r, audio, err) : st;
+    st = st == SL_OK ? add_set(r, text, err) : st;
     if (st != SL_OK) {
         return st;
     }
@@ -295,5 +304,6 @@ void sl_remux_track_clear(struct sl_remux_track *t)
     sl_remux_sound_clear(&t->sound);
     sl_remux_convert_free(&t->convert);
     sl_remux_encode_free(&t->encode);
+    sl_remux_text_free(&t->text);
     sl_track_clear(&t->out);
 }

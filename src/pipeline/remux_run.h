@@ -143,6 +143,8 @@ struct sl_remux {
     int64_t fragment_memory;
     bool fragment_empty;
     struct sl_chain ready; /* made, not handed out */
+    int64_t header_size;   /* bytes of the muxer's header, the first of the output */
+    struct sl_chain front; /* classic MP4: what goes in its place when all is written */
 
     struct sl_remux_progress progress;
     struct sl_chain piece; /* of sl_remux_copy: what is being handed out */
@@ -194,5 +196,16 @@ void sl_remux_convert_free(struct sl_remux_convert **c);
 SL_NODISCARD enum sl_status sl_remux_encode_put(struct sl_remux *r, struct sl_remux_track *t,
                                                 struct sl_packet *packet, struct sl_error *err);
 void sl_remux_encode_free(struct sl_remux_encode **e);
+/* remux_text.c */
+bool sl_remux_is_text(enum sl_codec codec);
+SL_NODISCARD enum sl_status sl_remux_text_open(struct sl_remux *r, struct sl_remux_track *t,
+                                               struct sl_error *err);
+SL_NODISCARD enum sl_status sl_remux_text_put(struct sl_remux *r, struct sl_remux_track *t,
+                                              struct sl_packet *packet, struct sl_error *err);
+/* Writes what is shown before until (output ticks) to the muxer. */
+SL_NODISCARD enum sl_status sl_remux_text_cut(struct sl_remux *r, struct sl_remux_track *t,
+                                              int64_t until, struct sl_error *err);
+int64_t sl_remux_text_end(const struct sl_remux_track *t); /* of the cue that ends last */
+void sl_remux_text_free(struct sl_remux_text **text);
 
 #endif

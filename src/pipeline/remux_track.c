@@ -266,10 +266,11 @@ enum sl_status sl_remux_put(struct sl_remux *r, struct sl_packet *packet, struct
         return sl_remux_convert_put(r, t, packet, err);
     case SL_REMUX_ENCODE:
         return sl_remux_encode_put(r, t, packet, err);
-    default:
-        sl_packet_unref(&packet);
-        return SL_OK;
+    case SL_REMUX_TEXT:
+        return sl_remux_text_put(r, t, packet, err);
     }
+    sl_packet_unref(&packet);
+    return SL_OK;
 }
 
 enum sl_status sl_remux_put_end(struct sl_remux *r, struct sl_remux_track *t, struct sl_error *err)

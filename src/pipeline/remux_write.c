@@ -2,6 +2,7 @@
 /* A whole remux into a file, a pipe or a socket. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -66,9 +67,60 @@ static enum sl_status to_special(struct sl_remux *r, const char *path, struct sl
     return st;
 }
 
+/* The index is longer than the room that was left for it: a second file takes its place. */
+static enum sl_status rewrite(struct sl_remux *r, struct sink *s, struct sl_error *err)
+{
+    struct sl_publish *again = NULL;
+    struct sl_file *written = NULL;
+    struct stat info;
+    char path[64];
+    enum sl_status st;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", sl_publish_fd(s->file));
+    if (fstat(sl_publish_fd(s->file), &info) < 0) {
+        return sl_fail_errno(err, errno, s->name, "fstat");
+    }
+    st = sl_file_open(&written, path, err);
+    if (st == SL_OK) {
+        st = sl_publish_open(&again, s->name, err);
+    }
+    if (st == SL_OK) {
+        st = sl_chain_add_file(&r->front, written, r->header_size,
+                               (size_t)(info.st_size - r->header_size), err);
+    }
+    if (st == SL_OK) {
+        st = sl_publish_chain(again, &r->front, err);
+    }
+    sl_file_unref(&written);
+    if (st == SL_OK) {
+        sl_publish_abort(&s->file);
+        s->file = again;
+        return SL_OK;
+    }
+    sl_publish_abort(&again);
+    return st;
+}
+
+/* Classic MP4: the index goes where room was left for it, or where room can be made. */
+static enum sl_status write_front(struct sl_remux *r, struct sink *s, struct sl_error *err)
+{
+    int fd = sl_publish_fd(s->file);
+    int64_t more = r->front.size - r->header_size;
+    if (more > 0 && fallocate(fd, FALLOC_FL_INSERT_RANGE, 0, (off_t)more) != 0) {
+        return rewrite(r, s, err);
+    }
+    if (lseek(fd, 0, SEEK_SET) != 0) {
+        return sl_fail_errno(err, errno, s->name, "seek");
+    }
+    return sl_publish_chain(s->file, &r->front, err);
+}
+
 enum sl_status sl_remux_execute(struct sl_remux *r, int fd, struct sl_error *err)
 {
     const char *path = r->params.output;
+    bool file = fd < 0 && strcmp(path, "-") != 0 && !is_special(path);
+    if (r->params.faststart && !file) {
+        return sl_fail(err, SL_EINVAL, "faststart", "needs an output that is a file");
+    }
     if (fd >= 0) {
         return to_descriptor(r, fd, "output", err);
     }
@@ -84,6 +136,9 @@ enum sl_status sl_remux_execute(struct sl_remux *r, int fd, struct sl_error *err
         return st;
     }
     st = write_all(r, &s, err);
+    if (st == SL_OK && r->front.size > 0) {
+        st = write_front(r, &s, err);
+    }
     if (st == SL_OK) {
         return sl_publish_commit_unsynced(&s.file, err);
     }
