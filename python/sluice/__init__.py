@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Sluice: video that plays anywhere, at once.
+
+    for chunk in sluice.remux("film.mkv"):         # fragmented MP4
+        socket.sendall(chunk)
+
+    async for chunk in sluice.segment(source, start=60, duration=4):
+        await response.write(chunk)
+
+See help(sluice.remux) for sources and options, and docs/python.md.
+"""
+from __future__ import annotations
+
+import enum
+import os
+from fractions import Fraction
+from typing import Any
+
+from . import _sluice
+from ._error import Error
+from ._remux import Progress, Remux, remux, segment
+
+__all__ = ["Error", "Progress", "Remux", "Status", "features", "licence", "probe", "remux", "segment"]
+
+__version__, licence, features = _sluice.version()
+
+Status = enum.IntEnum("Status", _sluice.statuses(), module=__name__)
+
+
+def probe(path: "str | os.PathLike[str]") -> dict[str, Any]:
+    """What is inside a file: {"format": …, "duration": seconds, "tracks": [{…}, …]}, with the names
+    of `sluice probe --json`. Fractions are exact; times of tracks are ticks of their timebase; what
+    is not known is not there. Raises sluice.Error."""
+    found = _sluice.probe(os.fsencode(os.fspath(path)))
+    if "duration_us" in found:
+        found["duration"] = Fraction(found.pop("duration_us"), 1_000_000)
+    for track in found["tracks"]:
+        for key in ("timebase", "sample_aspect", "frame_rate"):
+            if key in track:
+                track[key] = Fraction(*track[key])
+    return found

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
+#include "python/sluice/ext.h"
+
+struct ext_state *ext_state_of(PyObject *module)
+{
+    return PyModule_GetState(module);
+}
+
+PyObject *ext_raise(const struct ext_state *state, const struct sl_error *err)
+{
+    PyObject *where = PyUnicode_DecodeFSDefault(err->where); /* so that it can equal the path */
+    PyObject *message = PyUnicode_DecodeUTF8(err->msg, (Py_ssize_t)strlen(err->msg), "replace");
+    PyObject *offset = err->has_offset ? PyLong_FromLongLong(err->offset) : NULL;
+    PyObject *error = NULL;
+
+    if (!err->has_offset) {
+        offset = Py_None;
+        Py_INCREF(offset);
+    }
+    if (where && message && offset) {
+        error =
+            PyObject_CallFunction(state->error, "iOOO", (int)err->status, where, offset, message);
+    }
+    if (error) {
+        PyErr_SetObject(state->error, error);
+    }
+    Py_XDECREF(error);
+    Py_XDECREF(offset);
+    Py_XDECREF(message);
+    Py_XDECREF(where);
+    return NULL;
+}
+
+static const char *type_name(enum sl_option_type type)
+{
+    static const char *const names[] = {
+        [SL_OPTION_BOOL] = "bool",     [SL_OPTION_INT] = "int",   [SL_OPTION_RATIONAL] = "rational",
+        [SL_OPTION_STRING] = "string", [SL_OPTION_ENUM] = "enum", [SL_OPTION_SIZE] = "size",
+        [SL_OPTION_LIST] = "list",
+    };
+    return names[type];
+}
+
+static PyObject *choices_of(const struct sl_option *o)
+{
+    PyObject *list = PyList_New(0);
+
+    for (size_t i = 0; list && o->type == SL_OPTION_ENUM && o->choices[i]; i++) {
+        PyObject *word = PyUnicode_FromString(o->choices[i]);
+        if (!word || PyList_Append(list, word) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(word);
+    }
+    return list;
+}
+
+/* remux_options() -> [(key, type, default | None, choices, metavar | None, help)] */
+static PyObject *remux_options(PyObject *module, PyObject *unused)
+{
+    PyObject *list = PyList_New(0);
+    (void)module;
+    (void)unused;
+
+    for (const struct sl_option *o = sl_remux_options(); list && o->key; o++) {
+        PyObject *entry = Py_BuildValue("(sszNzs)", o->key, type_name(o->type), o->value_default,
+                                        choices_of(o), o->metavar, o->help ? o->help : "");
+        if (!entry || PyList_Append(list, entry) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(entry);
+    }
+    return list;
+}
+
+/* statuses() -> {"EINVAL": 1, …} */
+static PyObject *statuses(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return Py_BuildValue("{sisisisisisisisisi}", "EINVAL", SL_EINVAL, "ENOMEM", SL_ENOMEM, "EIO",
+                         SL_EIO, "EDATA", SL_EDATA, "EUNSUPPORTED", SL_EUNSUPPORTED, "EAGAIN",
+                         SL_EAGAIN, "ECANCELLED", SL_ECANCELLED, "ENOTFOUND", SL_ENOTFOUND,
+                         "EEXIST", SL_EEXIST);
+}
+
+static PyObject *version(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return Py_BuildValue("(sss)", sl_version(), sl_licence(), sl_build_features());
+}
+
+static int module_exec(PyObject *module)
+{
+    struct ext_state *state = ext_state_of(module);
+    PyObject *errors = PyImport_ImportModule("sluice._error");
+
+    if (errors) {
+        state->error = PyObject_GetAttrString(errors, "Error");
+        Py_DECREF(errors);
+    }
+    if (!state->error) {
+        return -1;
+    }
+    state->remux_type = PyType_FromModuleAndSpec(module, &ext_remux_spec, NULL);
+    if (!state->remux_type) {
+        return -1;
+    }
+    Py_INCREF(state->remux_type); /* the module's; PyModule_AddObject takes one */
+    if (PyModule_AddObject(module, "Remux", state->remux_type) < 0) {
+        Py_DECREF(state->remux_type);
+        return -1;
+    }
+    return 0;
+}
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    struct ext_state *state = ext_state_of(module);
+    if (state) {
+        Py_VISIT(state->error);
+        Py_VISIT(state->remux_type);
+    }
+    return 0;
+}
+
+static int module_clear(PyObject *module)
+{
+    struct ext_state *state = ext_state_of(module);
+    if (state) {
+        Py_CLEAR(state->error);
+        Py_CLEAR(state->remux_type);
+    }
+    return 0;
+}
+
+static void module_free(void *module)
+{
+    (void)module_clear(module);
+}
+
+static PyMethodDef methods[] = {
+    {"probe", ext_probe, METH_O, NULL},
+    {"remux_options", remux_options, METH_NOARGS, NULL},
+    {"statuses", statuses, METH_NOARGS, NULL},
+    {"version", version, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, (void *)module_exec},
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,   .m_name = "_sluice",   .m_size = sizeof(struct ext_state),
+    .m_methods = methods,    .m_slots = slots,      .m_traverse = module_traverse,
+    .m_clear = module_clear, .m_free = module_free,
+};
+
+/* The interpreter looks for this name. */
+PyMODINIT_FUNC PyInit__sluice(void); /* NOLINT(readability-identifier-naming) */
+
+PyMODINIT_FUNC PyInit__sluice(void)
+{
+    return PyModuleDef_Init(&definition);
+}
