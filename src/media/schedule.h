@@ -4,6 +4,8 @@
 #ifndef SL_MEDIA_SCHEDULE_H
 #define SL_MEDIA_SCHEDULE_H
 
+#include <stdbool.h>
+
 #include <sluice/media.h>
 
 #define SL_SCHEDULE_REFS_MAX   16 /* ISO/IEC 14496-10 A.3.1: max_dec_frame_buffering */
@@ -31,10 +33,14 @@ struct sl_schedule_frame {
     int64_t id;      /* the user's own; display where the schedule names none */
     enum sl_schedule_type type;
     uint8_t layer, max_ref_layer;
+    /* nal_ref_idc 0: no picture refers to it (every B, and a P above layer 0). src/schedule fills
+     * it in; it is not in the JSON. */
+    bool disposable;
     enum sl_schedule_qp qp_kind;
     double qp; /* absolute, or an offset to the rate control's */
     uint8_t ref_count, forget_count;
-    int64_t refs[SL_SCHEDULE_REFS_MAX];   /* display numbers that it may refer to */
+    /* display numbers that it may refer to; none: all up to max_ref_layer that the DPB holds */
+    int64_t refs[SL_SCHEDULE_REFS_MAX];
     int64_t forget[SL_SCHEDULE_REFS_MAX]; /* display numbers that leave the DPB after it */
 };
 
