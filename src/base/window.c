@@ -377,6 +377,10 @@ static enum sl_status hold(struct sl_window *w, int64_t offset, size_t size, str
             adapt_step(w);
         }
         want = missing < w->step ? w->step : missing;
+        /* A large request is believed as bytes come: memory for what is not there is not taken. */
+        if (want > STEP_MAX && want > w->held) {
+            want = w->held > STEP_MAX ? w->held : STEP_MAX;
+        }
         if (room_behind(w) >= missing && room_behind(w) < want && !w->source.file) {
             want = room_behind(w); /* a full block first: less to move */
         }

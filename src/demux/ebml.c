@@ -28,20 +28,20 @@ unsigned sl_ebml_vint(const uint8_t *data, size_t size, uint64_t *value)
     return length;
 }
 
-/* Element IDs keep their marker (5): "1a45dfa3". */
-static unsigned read_id(const uint8_t *data, size_t size, uint32_t *id)
+/* Element IDs keep their marker (5): "1a45dfa3". SL_EOF where there are too few bytes. */
+static enum sl_status read_id(const uint8_t *data, size_t size, uint32_t *id, unsigned *length)
 {
     uint64_t value = 0;
-    unsigned length = sl_ebml_vint(data, size, &value);
 
-    if (length == 0 || length > 4) {
-        return 0;
+    if (size == 0 || (data[0] >= 0x10 && size < 4 && sl_ebml_vint(data, size, &value) == 0)) {
+        return SL_EOF;
     }
-    *id = (uint32_t)value | 1U << (7 * length);
-    if (value == UINT64_MAX) { /* 5: reserved */
-        return 0;
+    *length = sl_ebml_vint(data, size, &value);
+    if (*length == 0 || *length > 4 || value == UINT64_MAX) { /* all ones are reserved */
+        return SL_EDATA;
     }
-    return length;
+    *id = (uint32_t)value | 1U << (7 * *length);
+    return SL_OK;
 }
 
 enum sl_status sl_ebml_parse_header(const uint8_t *data, size_t size, int64_t offset,
@@ -49,15 +49,17 @@ enum sl_status sl_ebml_parse_header(const uint8_t *data, size_t size, int64_t of
                                     struct sl_error *err)
 {
     uint64_t value = 0;
-    unsigned id = read_id(data, size, &out->id);
+    unsigned id = 0;
     unsigned length = 0;
+    enum sl_status status = read_id(data, size, &out->id, &id);
 
-    if (id == 0) {
-        if (size == 0 || (size < 4 && data[0] >= 0x10)) {
-            return SL_EOF;
-        }
+    if (status == SL_EOF) {
+        return SL_EOF;
+    }
+    if (status != SL_OK) {
         return sl_fail_at(err, SL_EDATA, name, offset,
-                          "an EBML element ID begins with the byte %02x, 10 to fe are allowed",
+                          "an EBML element ID begins with the byte %02x: IDs of 1 to 4 bytes that "
+                          "are not all ones are allowed",
                           data[0]);
     }
     length = sl_ebml_vint(data + id, size - id, &value);

@@ -421,6 +421,15 @@ static enum sl_status step(struct sl_mkv *m, struct sl_error *why, struct sl_err
         return status;
     }
     status = cluster_child(m, &e, why, err);
+    if (status == SL_EDATA && why->status == SL_EDATA && sl_window_size(m->window) >= 0 &&
+        e.data + e.size > sl_window_size(m->window)) {
+        /* The end of the input is no damage to look behind. */
+        *why = (struct sl_error){0};
+        return sl_fail_at(err, SL_EDATA, m->name, e.offset,
+                          "is cut short: it ends within EBML element %" PRIX32 " of %" PRId64
+                          " bytes",
+                          e.id, e.size);
+    }
     if (status == SL_OK || status == SL_ENOTFOUND) {
         m->pos = e.data + e.size;
     }

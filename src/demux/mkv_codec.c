@@ -31,43 +31,54 @@ static enum sl_status as_it_is(struct sl_track *t, struct sl_mkv_track *mt,
 
 /* ---- video -------------------------------------------------------------------------------- */
 
-static bool has_sets(const uint8_t *data, size_t size, enum sl_codec codec,
-                     struct sl_writer *record)
+/* A record from the parameter sets in Annex B data. SL_EDATA where one of them is missing. */
+static enum sl_status make_record(const uint8_t *data, size_t size, enum sl_codec codec,
+                                  struct sl_writer *record)
 {
-    sl_writer_init(record, SETS_MAX);
-    return (codec == SL_CODEC_H264 ? sl_avcc_from_annexb(data, size, record, NULL)
-                                   : sl_hvcc_from_annexb(data, size, record, NULL)) == SL_OK &&
-           sl_writer_finish(record, NULL) == SL_OK;
+    enum sl_status status = SL_OK;
+
+    sl_writer_clear(record);
+    status = codec == SL_CODEC_H264 ? sl_avcc_from_annexb(data, size, record, NULL)
+                                    : sl_hvcc_from_annexb(data, size, record, NULL);
+    return status == SL_OK ? sl_writer_finish(record, NULL) : status;
 }
 
 /* A parameter set that cannot be read leaves the track as the container describes it. */
-static void describe(struct sl_track *t)
+static enum sl_status describe(struct sl_track *t, struct sl_error *err)
 {
     struct sl_rational aspect = t->sample_aspect;
+    enum sl_status status =
+        t->codec == SL_CODEC_H264 ? sl_h264_describe(t, NULL) : sl_hevc_describe(t, NULL);
 
-    (void)!(t->codec == SL_CODEC_H264 ? sl_h264_describe(t, NULL) : sl_hevc_describe(t, NULL));
     /* The container's word on how it is to be shown stands above the codec's. */
     if (aspect.num > 0) {
         t->sample_aspect = aspect;
     }
+    return status == SL_ENOMEM ? sl_fail_memory(err) : SL_OK;
 }
 
 /* Parameter sets with start codes stay as they are, as in MPEG-TS, so that decoders know that the
  * pictures have them too; what they say is read by way of a record, which is thrown away. */
-static void describe_annexb(struct sl_track *t)
+static enum sl_status describe_annexb(struct sl_track *t, struct sl_error *err)
 {
     uint8_t *config = t->config;
     size_t size = t->config_size;
     struct sl_writer record;
+    enum sl_status status = SL_OK;
 
-    if (has_sets(config, size, t->codec, &record)) {
+    sl_writer_init(&record, SETS_MAX);
+    status = make_record(config, size, t->codec, &record);
+    if (status == SL_OK) {
         t->config = record.data;
         t->config_size = record.size;
-        describe(t);
+        status = describe(t, err);
         t->config = config;
         t->config_size = size;
+    } else {
+        status = status == SL_ENOMEM ? sl_fail_memory(err) : SL_OK;
     }
     sl_writer_clear(&record);
+    return status;
 }
 
 /* avcC or hvcC; missing, or Annex B, in some files. */
@@ -80,12 +91,10 @@ static enum sl_status nal_units(struct sl_track *t, struct sl_mkv_track *mt,
         return status;
     }
     if (t->config_size > 6 && t->config[0] == 1) {
-        describe(t);
-    } else {
-        mt->needs_config = true;
-        describe_annexb(t);
+        return describe(t, err);
     }
-    return SL_OK;
+    mt->needs_config = true;
+    return t->config_size > 0 ? describe_annexb(t, err) : SL_OK;
 }
 
 static bool is_set(enum sl_codec codec, uint8_t first)
@@ -113,45 +122,47 @@ static void copy_sets(enum sl_codec codec, const uint8_t *data, size_t size, str
 enum sl_status sl_mkv_config_from_frame(struct sl_track *t, const uint8_t *data, size_t size,
                                         struct sl_error *err)
 {
-    struct sl_writer sets;
     struct sl_writer units;
-    struct sl_writer record = {0};
-    enum sl_status status = SL_OK;
-    /* Without a record lengths are of four bytes: what everybody writes. */
+    struct sl_writer sets;
+    struct sl_writer record;
     bool annexb = false;
+    enum sl_status status = SL_OK;
 
-    sl_writer_init(&units, size + (size << 1) + 16);
+    sl_writer_init(&units, 4 * (size_t)SL_MKV_PAYLOAD_MAX);
     sl_writer_init(&sets, SETS_MAX);
+    sl_writer_init(&record, SETS_MAX);
+    /* Without a record lengths are of four bytes: what everybody writes. */
     annexb = sl_nal_length_to_annexb(data, size, 4, &units, NULL) != SL_OK;
     if (annexb) {
         copy_sets(t->codec, data, size, &sets);
     } else {
         copy_sets(t->codec, units.data, units.size, &sets);
     }
-    if (units.status == SL_ENOMEM || sl_writer_finish(&sets, NULL) != SL_OK) {
-        status = sl_fail_memory(err);
-        goto out;
-    }
-    if (!has_sets(sets.data, sets.size, t->codec, &record) &&
-        !(t->config_size > 0 && !annexb &&
-          (sl_writer_clear(&record), has_sets(t->config, t->config_size, t->codec, &record)))) {
-        status = SL_EAGAIN;
-        goto out;
-    }
-    if (annexb) {
-        if (t->config_size == 0) {
-            status = sl_track_set_config(t, sets.data, sets.size, err);
-            describe_annexb(t);
-        }
+    if (units.status == SL_OK) {
+        status = sl_writer_finish(&sets, NULL);
     } else {
-        status = sl_track_set_config(t, record.data, record.size, err);
-        describe(t);
+        status = units.status;
     }
-out:
+    if (status == SL_OK) {
+        status = make_record(sets.data, sets.size, t->codec, &record);
+    }
+    if (status == SL_EDATA && t->config_size > 0) {
+        status = make_record(t->config, t->config_size, t->codec, &record); /* Annex B beside it */
+    }
+    if (status == SL_OK && !annexb) {
+        status = sl_track_set_config(t, record.data, record.size, err);
+        status = status == SL_OK ? describe(t, err) : status;
+    } else if (status == SL_OK && t->config_size == 0) {
+        status = sl_track_set_config(t, sets.data, sets.size, err);
+        status = status == SL_OK ? describe_annexb(t, err) : status;
+    }
     sl_writer_clear(&units);
     sl_writer_clear(&sets);
     sl_writer_clear(&record);
-    return status;
+    if (status == SL_ENOMEM) {
+        return sl_fail_memory(err);
+    }
+    return status == SL_EDATA ? SL_EAGAIN : status;
 }
 
 /* VP9's CodecPrivate: features as ID, length, value (WebM codec registry). */

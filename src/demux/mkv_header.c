@@ -449,7 +449,7 @@ static bool needs_blocks(const struct sl_mkv *m, size_t track, bool patient)
     if (t->needs_config) {
         return true;
     }
-    /* A source that has to be waited for is believed to begin at 0 if the first blocks say so. */
+    /* What is looked at on a server is fetched twice: there the first blocks are believed. */
     return c->frame > 0 && c->seen < c->period && (patient || c->seen < BELIEVED || c->off_zero);
 }
 
@@ -481,7 +481,7 @@ static enum sl_status learn_config(struct sl_mkv *m, struct sl_error *err)
 
 enum sl_status sl_mkv_look_ahead(struct sl_mkv *m, struct sl_error *err)
 {
-    bool patient = sl_window_file(m->window) != NULL;
+    bool patient = sl_window_file(m->window) || !sl_window_seekable(m->window);
     const struct sl_log *log = m->log;
     int64_t start = m->pos;
     enum sl_status status = SL_OK;
@@ -495,7 +495,7 @@ enum sl_status sl_mkv_look_ahead(struct sl_mkv *m, struct sl_error *err)
         for (size_t i = 0; i < m->demuxer.track_count; i++) {
             wanted = wanted || needs_blocks(m, i, patient);
         }
-        if (!wanted || (m->pos - start > AHEAD_BYTES && !patient)) {
+        if (!wanted || (m->pos - start > AHEAD_BYTES && !sl_window_file(m->window))) {
             break;
         }
         status = sl_mkv_next_block(m, err);

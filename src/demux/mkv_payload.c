@@ -11,7 +11,7 @@
 
 /* Up to this size a payload is memory: moving a range inside the kernel costs a call or two, which
  * is what copying so many bytes twice does. They came with the read that brought their header. */
-#define SMALL_MAX 8192
+#define SMALL_MAX 4096
 /* Bytes that show how NAL units are framed. */
 #define LOOK 4
 #define HEAD 32

@@ -16,7 +16,7 @@
 
 #define NANO          INT64_C(1000000000)
 #define TIMESCALE_MAX INT64_C(0x7fffffff) /* ISO/IEC 14496-12 8.4.2: an unsigned 32-bit number */
-#define PERIOD_MAX    128
+#define PERIOD_MAX    64
 #define RATE_MAX      1000 /* whole pictures a second that are looked for */
 #define COARSE_MIN    (NANO / 121)
 
