@@ -260,14 +260,6 @@ static void set_times(const struct sl_mp4 *d, struct sl_mp4_track *t, struct sl_
     int64_t tables = table_duration(t);
 
     track->timebase = sl_rational(1, t->timescale);
-    sl_mp4_find_first(d, t);
-    if (t->first != INT64_MAX) {
-        int64_t first = t->first;
-        if (t->before != INT64_MIN && (track->kind != SL_KIND_AUDIO || t->before < t->edit_start)) {
-            first = t->edit_start;
-        }
-        track->start = first + t->shift;
-    }
     if (tables > 0 && (media == 0 || tables < media)) {
         media = tables;
     }
@@ -276,6 +268,12 @@ static void set_times(const struct sl_mp4 *d, struct sl_mp4_track *t, struct sl_
     }
     if (media > 0) {
         track->duration = media;
+    }
+    sl_mp4_find_first(d, t);
+    if (t->before != INT64_MIN) {
+        track->start = t->edit_start + t->shift;
+    } else if (t->first != INT64_MAX) {
+        track->start = t->first + t->shift;
     }
 }
 
