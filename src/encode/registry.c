@@ -14,6 +14,7 @@ static const struct sl_encoder_ops *const encoders[] = {
     &sl_encode_x264,
 #endif
     &sl_encode_aac,
+    &sl_encode_opus,
     NULL,
 };
 

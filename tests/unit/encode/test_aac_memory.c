@@ -4,11 +4,17 @@
 #include "failing_alloc.h"
 #include "unit.h"
 
+struct job {
+    const struct sl_encoder_ops *ops;
+    struct sl_frame *frames[3];
+};
+
 static enum sl_status short_run(void *arg)
 {
-    struct sl_frame *const *frames = arg;
+    const struct job *job = arg;
+    struct sl_frame *const *frames = job->frames;
     const struct sl_encode_params p = {.timebase = {1, 48000}, .sample_rate = 48000, .channels = 2};
-    const struct sl_encoder_ops *ops = &sl_encode_aac_libav;
+    const struct sl_encoder_ops *ops = job->ops;
     struct sl_error err = {0};
     struct sl_encoder *e;
     size_t packets = 0;
@@ -38,22 +44,36 @@ static enum sl_status short_run(void *arg)
     return SL_OK;
 }
 
-static void survives_failing_allocations(void **state)
+static void survives(const struct sl_encoder_ops *ops, int32_t samples)
+{
+    struct job job = {.ops = ops};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sl_frame_create_audio(&job.frames[i], 2, 3, 48000, samples, NULL), SL_OK);
+        job.frames[i]->pts = i * samples;
+    }
+    failing_alloc_run(short_run, &job);
+    for (int i = 0; i < 3; i++) {
+        sl_frame_unref(&job.frames[i]);
+    }
+}
+
+static void aac_survives_failing_allocations(void **state)
 {
     (void)state;
-    struct sl_frame *frames[3];
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(sl_frame_create_audio(&frames[i], 2, 3, 48000, 1024, NULL), SL_OK);
-        frames[i]->pts = i * 1024;
-    }
-    failing_alloc_run(short_run, frames);
-    for (int i = 0; i < 3; i++) {
-        sl_frame_unref(&frames[i]);
-    }
+    survives(&sl_encode_aac_libav, 1024);
+}
+
+static void opus_survives_failing_allocations(void **state)
+{
+    (void)state;
+    survives(&sl_encode_opus_libav, 960);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(survives_failing_allocations)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(aac_survives_failing_allocations),
+        cmocka_unit_test(opus_survives_failing_allocations),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
