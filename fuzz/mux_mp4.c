@@ -70,7 +70,7 @@ static enum sl_status make_track(struct trip *t, size_t i)
     track->timebase.num = 1 + (bits >> 3 & 3);
     track->timebase.den = 1 + (int64_t)sl_read_be16(&t->in);
     track->decode_delay = sl_read_u8(&t->in);
-    track->width = track->height = track->channels = 1 + (bits >> 5);
+    track->width = track->height = track->channels = 1 + (int32_t)(bits >> 5);
     track->sample_rate = 48000;
     t->places[i].start = sl_read_u8(&t->in);
     t->places[i].in_band = bits & 0x80;

@@ -343,8 +343,8 @@ enum sl_status sl_ac3_parse_unit(const uint8_t *data, size_t size, struct sl_ac3
     out->first = out->sub[0].frame;
     out->bit_rate = out->first.bit_rate;
     if (out->first.enhanced) {
-        out->bit_rate =
-            (uint32_t)((uint64_t)bytes * 8 * out->first.sample_rate / (out->first.blocks * 256u));
+        out->bit_rate = (uint32_t)((uint64_t)bytes * 8 * out->first.sample_rate /
+                                   ((uint64_t)out->first.blocks * 256));
     }
     place_channels(out);
     return SL_OK;

@@ -124,8 +124,10 @@ static void skip_tools(struct sl_bit_reader *b)
     if (order_hint) {
         sl_bits_skip(b, 2); /* jnt_comp, ref_frame_mvs */
     }
-    /* seq_choose_screen_content_tools, or seq_force_screen_content_tools */
-    const bool screen = sl_bits_flag(b) || sl_bits_flag(b);
+    bool screen = sl_bits_flag(b); /* seq_choose_screen_content_tools */
+    if (!screen) {
+        screen = sl_bits_flag(b); /* seq_force_screen_content_tools */
+    }
     if (screen && !sl_bits_flag(b)) { /* seq_choose_integer_mv */
         sl_bits_skip(b, 1);
     }

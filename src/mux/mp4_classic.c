@@ -57,9 +57,11 @@ static int64_t rate_of(const struct sl_track *t)
 {
     switch (t->kind) {
     case SL_KIND_VIDEO:
-        return sl_rational_valid(t->frame_rate)
-                   ? sl_muldiv(1, t->frame_rate.num, t->frame_rate.den, SL_ROUND_UP)
-                   : 60;
+        if (sl_rational_valid(t->frame_rate)) {
+            int64_t rate = sl_muldiv(1, t->frame_rate.num, t->frame_rate.den, SL_ROUND_UP);
+            return rate < 1000 ? rate : 1000;
+        }
+        return 60;
     case SL_KIND_AUDIO: /* 1024 samples, or Opus in 20 ms */
         return t->codec == SL_CODEC_OPUS ? 50 : t->sample_rate / 1024 + 1;
     default:
@@ -76,7 +78,7 @@ static int64_t estimate(const struct mp4 *m, int64_t duration)
         const struct sl_track *t = &m->tracks[i].t.info;
         /* sizes; pictures: durations (where they vary), composition offsets, sync samples */
         int64_t each = t->kind == SL_KIND_AUDIO ? 4 : t->frame_rate_exact ? 13 : 21;
-        int64_t a_second = rate_of(t) * each + CHUNKS_EACH * (8 + 12);
+        int64_t a_second = rate_of(t) * each + (int64_t)CHUNKS_EACH * (8 + 12);
         bytes += 1024 + (int64_t)t->config_size;
         if (a_second > (int64_t)(FRONT_MAX / 2) / seconds) {
             return FRONT_MAX / 2;
@@ -247,6 +249,9 @@ static uint32_t movie_timescale(const struct mp4 *m)
     uint64_t common = 1;
     for (size_t i = 0; i < m->count; i++) {
         uint64_t a = common, b = m->tracks[i].t.timescale;
+        if (b == 0) {
+            continue; /* none is: every track was opened */
+        }
         while (b) {
             uint64_t rest = a % b;
             a = b;

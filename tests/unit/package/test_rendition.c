@@ -343,7 +343,7 @@ static void test_earlier_run(void **state)
     sl_rendition_destroy(&r);
     /* a muxer that cannot take the track must not cost the run that is there */
     touch(&dir, "playlist.m3u8");
-    t.codec = SL_CODEC_VP8;
+    t.codec = SL_CODEC_VC1;
     struct sl_rendition_params params = {
         .directory = dir.path, .muxer = &sl_mux_fmp4, .tracks = {&t}, .target = 2};
     assert_int_equal(sl_rendition_open(&r, &params, NULL), SL_EUNSUPPORTED);
