@@ -113,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     params.strict = (data[0] & 0x80) != 0;
     switch (data[0] & 3) {
     case 0:
-        run_pushed(&in, (size_t)(data[0] >> 2 & 31) * 8 + 1, &params);
+        run_pushed(&in, (size_t)(data[0] >> 2 & 31) * 64 + 33, &params);
         break;
     case 1:
         run_fetched(&in, false, &params);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/window.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -148,6 +149,7 @@ static void drop_before(struct sl_window *w, int64_t offset)
 /* Where bytes that are held begin. */
 static uint8_t *first_byte(const struct sl_window *w)
 {
+    assert(w->block); /* made with the first byte */
     return w->block->data + w->start;
 }
 
@@ -189,7 +191,7 @@ static enum sl_status make_room(struct sl_window *w, size_t more, struct sl_erro
     }
     wanted = w->held + more; /* both bounded by the callers */
     if (!shared && wanted <= capacity_of(w)) {
-        if (w->held) {
+        if (w->block && w->held) {
             memmove(w->block->data, first_byte(w), w->held);
         }
         w->start = 0;
@@ -210,7 +212,7 @@ static enum sl_status make_room(struct sl_window *w, size_t more, struct sl_erro
     if (status != SL_OK) {
         return status;
     }
-    if (w->held) {
+    if (w->block && w->held) {
         memcpy(block->data, first_byte(w), w->held);
     }
     sl_buf_unref(&w->block);

@@ -54,6 +54,20 @@ static void mkv_destroy(struct sl_demuxer *demuxer)
     sl_free(m);
 }
 
+/* Codecs of RealMedia and of QuickTime's early days, which need more than a name: libavformat knows
+ * what to make of their blocks (registry.c asks it), where the input can be read again. */
+static enum sl_status check_codecs(const struct sl_mkv *m, struct sl_error *err)
+{
+    for (size_t i = 0; i < m->demuxer.track_count && sl_window_seekable(m->window); i++) {
+        const struct sl_track *t = &m->demuxer.tracks[i];
+        if (t->codec == SL_CODEC_UNKNOWN && t->kind != SL_KIND_DATA) {
+            return sl_fail(err, SL_ENOTFOUND, m->name, "track %lld has a codec that is not known",
+                           (long long)t->id);
+        }
+    }
+    return SL_OK;
+}
+
 static enum sl_status mkv_open(struct sl_demuxer **out, struct sl_window *w,
                                const struct sl_demux_params *params, struct sl_error *err)
 {
@@ -77,6 +91,9 @@ static enum sl_status mkv_open(struct sl_demuxer **out, struct sl_window *w,
     m->info_at = m->tracks_at = m->tags_at = m->cues_at = -1;
     m->resume_time = SL_NO_TIME;
     status = sl_mkv_read_head(m, err);
+    if (status == SL_OK) {
+        status = check_codecs(m, err);
+    }
     if (status == SL_OK) {
         status = sl_mkv_look_ahead(m, err);
     }

@@ -89,15 +89,12 @@ struct sl_mkv {
     struct sl_window *window;
     const char *name;
     const struct sl_log *log;
-    bool strict;
 
     struct sl_mkv_track *tracks; /* beside demuxer.tracks */
     size_t capacity, tracks_capacity;
     uint16_t by_number[SL_MKV_NUMBERS]; /* index + 1; 0: none */
     uint64_t wanted;
-    bool selected; /* wanted counts */
 
-    bool have_info, have_tracks, have_tags;
     int64_t scale;         /* nanoseconds a tick of the file lasts */
     int64_t duration;      /* ticks of the file, -1: not stated */
     int64_t segment;       /* offset of the segment's data: positions count from there */
@@ -109,24 +106,27 @@ struct sl_mkv {
 
     struct sl_mkv_cue *cues;
     size_t cue_count, cue_capacity;
-    bool cues_read;
 
-    int64_t pos; /* of the next element */
-    bool in_cluster, have_time;
+    int64_t pos;                     /* of the next element */
     int64_t cluster_at, cluster_end; /* end INT64_MAX: not stated */
     int64_t cluster_time;
-    bool searching; /* for a cluster behind damage */
     int64_t lost_from, search_at;
     struct sl_error damage;
-    bool told_unknown, told_end;
-    bool ahead; /* looking ahead: nothing is let go of */
 
     struct sl_mkv_block block;
-    bool have_block;
 
     size_t resume_track; /* after a seek: packets of this track are dropped up to that time */
     int64_t resume_time; /* SL_NO_TIME: none are */
     int64_t resume_at;   /* what was asked for: in a lace, a later frame may be meant */
+
+    bool strict;
+    bool selected; /* wanted counts */
+    bool have_info, have_tracks, have_tags, cues_read;
+    bool in_cluster, have_time; /* cluster_time counts */
+    bool searching;             /* for a cluster behind damage */
+    bool told_unknown, told_end;
+    bool ahead;      /* looking ahead: nothing is let go of */
+    bool have_block; /* block counts */
 };
 
 /* ---- mkv_header.c: everything but clusters ---- */

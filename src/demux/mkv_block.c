@@ -6,8 +6,9 @@
 #include "base/log.h"
 #include "demux/mkv.h"
 
-#define HEAD_MAX 32 /* track number, time, flags, number of frames: what a block without lace has  \
-                     */
+#define HEAD_MAX                                                                                   \
+    32 /* track number, time, flags, number of frames: what a block without lace has               \
+        */
 
 enum { /* flags */
        KEY = 0x80,
@@ -36,10 +37,12 @@ static bool is_wanted(const struct sl_mkv *m, size_t track)
     return !m->selected || (track < 64 && ((m->wanted >> track) & 1) != 0);
 }
 
-/* What a lace's sizes are read from, and where that went wrong. */
-struct lace {
-    struct sl_reader r;
-    int64_t left; /* bytes of payload behind the sizes, not yet given to a frame */
+/* The data of a block, of which the first bytes are to be seen. */
+struct look {
+    const uint8_t *bytes;
+    size_t got;
+    int64_t offset, size;
+    const char *wrong; /* with it */
 };
 
 /* 10.3.2: each size is a run of 255 and what is left. */
@@ -126,20 +129,19 @@ static enum sl_status read_lace(struct sl_reader *r, unsigned lacing, int64_t si
 }
 
 /* From the block's first bytes. SL_EOF: more of them are needed. */
-static enum sl_status parse(struct sl_mkv *m, const uint8_t *data, size_t got, int64_t offset,
-                            int64_t size, bool simple, struct sl_mkv_block *b, const char **wrong)
+static enum sl_status parse(struct sl_mkv *m, struct look *l, bool simple, struct sl_mkv_block *b)
 {
     struct sl_reader r;
     uint64_t number = 0;
-    unsigned length = sl_ebml_vint(data, got, &number);
+    unsigned length = sl_ebml_vint(l->bytes, l->got, &number);
     unsigned flags = 0;
     enum sl_status status = SL_OK;
 
-    if (length == 0 || size < (int64_t)length + 3) {
-        *wrong = "no track number, time and flags";
-        return got < (size_t)size && got < 8 ? SL_EOF : SL_EDATA;
+    if (length == 0 || l->size < (int64_t)length + 3) {
+        l->wrong = "no track number, time and flags";
+        return l->got < (size_t)l->size && l->got < 8 ? SL_EOF : SL_EDATA;
     }
-    sl_reader_init(&r, data, got);
+    sl_reader_init(&r, l->bytes, l->got);
     sl_read_skip(&r, length);
     b->track = find_track(m, number);
     if (b->track == SL_MKV_TRACKS_MAX) {
@@ -147,7 +149,7 @@ static enum sl_status parse(struct sl_mkv *m, const uint8_t *data, size_t got, i
             sl_log_write(m->log, SL_LOG_DEBUG, "demux",
                          "%s: offset %" PRId64 ": blocks of track %" PRIu64
                          ", which is not described, are passed over",
-                         m->name, offset, number);
+                         m->name, l->offset, number);
         }
         m->told_unknown = true;
         return SL_ENOTFOUND;
@@ -165,12 +167,12 @@ static enum sl_status parse(struct sl_mkv *m, const uint8_t *data, size_t got, i
     b->next = 0;
     b->elapsed = 0;
     if (b->laced) {
-        status = read_lace(&r, flags & LACING, size - (int64_t)r.pos, b, wrong);
+        status = read_lace(&r, flags & LACING, l->size - (int64_t)r.pos, b, &l->wrong);
     } else {
         b->count = 1;
-        b->sizes[0] = size - (int64_t)r.pos;
+        b->sizes[0] = l->size - (int64_t)r.pos;
     }
-    b->payload = offset + (int64_t)r.pos;
+    b->payload = l->offset + (int64_t)r.pos;
     return status;
 }
 
@@ -180,25 +182,23 @@ enum sl_status sl_mkv_parse_block(struct sl_mkv *m, int64_t data, int64_t size, 
     /* A lace of 256 frames has at most 2 KiB of sizes as EBML; as Xiph codes them, a byte for each
      * 255 bytes of payload. */
     static const int64_t looks[] = {HEAD_MAX, 4096, 256 << 10};
-    const char *wrong = "sizes of frames that do not end";
+    struct look l = {.offset = data, .size = size, .wrong = "sizes of frames that do not end"};
     enum sl_status status = SL_EOF;
 
     for (size_t i = 0; i < sizeof looks / sizeof *looks && status == SL_EOF; i++) {
-        const uint8_t *bytes = NULL;
-        size_t got = 0;
         int64_t want = size < looks[i] ? size : looks[i];
-        status = sl_window_view(m->window, data, (size_t)want, &bytes, &got, err);
+        status = sl_window_view(m->window, data, (size_t)want, &l.bytes, &l.got, err);
         if (status != SL_OK) {
             return status;
         }
-        status = parse(m, bytes, got, data, size, simple, b, &wrong);
+        status = parse(m, &l, simple, b);
         if (status == SL_EOF && want == size) {
             break;
         }
     }
     if (status == SL_EDATA || status == SL_EOF) {
         return sl_fail_at(err, SL_EDATA, m->name, data, "a block of %" PRId64 " bytes holds %s",
-                          size, wrong);
+                          size, l.wrong);
     }
     return status;
 }

@@ -248,7 +248,7 @@ static char upper(uint8_t c)
 
 static void name_by_fourcc(struct sl_track *t, const uint8_t *p)
 {
-    set_name(t, SL_CODEC_OTHER, "unknown");
+    set_name(t, SL_CODEC_UNKNOWN, NULL);
     for (size_t i = 0; i < sizeof fourccs / sizeof *fourccs; i++) {
         const char *f = fourccs[i].fourcc;
         if (upper(p[0]) == f[0] && upper(p[1]) == f[1] && upper(p[2]) == f[2] &&
@@ -543,7 +543,7 @@ static enum sl_status acm(struct sl_track *t, struct sl_mkv_track *mt,
         set_pcm(t, tag == 1 ? "s" : "f", false);
         return SL_OK;
     }
-    set_name(t, SL_CODEC_OTHER, "unknown");
+    set_name(t, SL_CODEC_UNKNOWN, NULL);
     for (size_t i = 0; i < sizeof wave_formats / sizeof *wave_formats; i++) {
         if (wave_formats[i].tag == tag) {
             set_name(t, wave_formats[i].codec, wave_formats[i].name);

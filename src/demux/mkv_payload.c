@@ -3,6 +3,7 @@
  * stripped, compressed or left out put right. */
 #include <inttypes.h>
 #include <string.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include "base/alloc.h"
@@ -46,7 +47,7 @@ static enum sl_status inflate_all(const uint8_t *data, size_t size, struct sl_wr
     if (code != Z_OK) {
         return sl_fail_memory(err);
     }
-    z.next_in = (Bytef *)(uintptr_t)data; /* zlib's interface predates const */
+    z.next_in = data;
     z.avail_in = (uInt)size;
     while (code == Z_OK) {
         z.next_out = block;

@@ -33,6 +33,7 @@
     {                                                                                              \
         id, SL_EBML_LIST, offsetof(struct type, member), most, table                               \
     }
+// NOLINTBEGIN(bugprone-macro-parentheses): names of members
 #define TABLE(name, fields)                                                                        \
     {                                                                                              \
         name, SL_EBML_FIELDS(fields), 0, 0, NULL                                                   \
@@ -42,6 +43,7 @@
         name, SL_EBML_FIELDS(fields), sizeof(((struct type *)0)->member.items[0]),                 \
             offsetof(struct type, member.items) - offsetof(struct type, member.list), initial      \
     }
+// NOLINTEND(bugprone-macro-parentheses)
 
 /* RFC 8794 11.2 */
 static const struct sl_ebml_field head_fields[] = {

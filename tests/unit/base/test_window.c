@@ -439,6 +439,140 @@ static void test_pushed_is_bounded(void **state)
     sl_window_destroy(&w);
 }
 
+static void assert_shared(struct sl_window *w, struct sl_chain *c, int64_t offset, size_t size)
+{
+    size_t got = 0;
+
+    assert_int_equal(sl_window_share(w, offset, size, c, &got, NULL), SL_OK);
+    assert_int_equal(got, size);
+}
+
+/* Slices stay what they were, whatever happens to the window that they came from. */
+static void test_share(void **state)
+{
+    enum { COUNT = 3000 };
+    static struct sl_chain chains[COUNT];
+    static int64_t offsets[COUNT];
+    static uint8_t block[5000];
+
+    (void)state;
+    for (int way = 0; way < 3; way++) { /* seekable, sequential, pushed */
+        struct source s = {.most = way == 1 ? 5000 : 0};
+        struct sl_window *w = way == 2 ? open_pushed() : open_window(&s, way == 0);
+        size_t pushed = 0;
+        int64_t at = 0;
+
+        for (int i = 0; i < COUNT; i++) {
+            size_t size = 1 + (size_t)i * 7 % 3000;
+
+            if (way == 0 && i % 50 == 49)
+                at = (int64_t)i * 1000003 % (int64_t)(SIZE - 5000); /* a jump */
+            while (way == 2 && pushed < (size_t)at + size) {
+                assert_int_equal(sl_window_push(w, bytes + pushed, 1700, NULL), SL_OK);
+                pushed += 1700;
+            }
+            sl_chain_init(&chains[i]);
+            assert_shared(w, &chains[i], at, size);
+            assert_non_null(chains[i].slices[0].buf);
+            offsets[i] = at;
+            at += (int64_t)size + 20;
+            if (way > 0) {
+                at = at < (int64_t)SIZE - 5000 ? at : at - 20;
+                sl_window_release(w, at);
+            }
+            if (at > (int64_t)SIZE - 5000) {
+                if (way > 0)
+                    break;
+                at = 0;
+            }
+        }
+        sl_window_destroy(&w);
+        for (int i = 0; i < COUNT; i++) {
+            if (!chains[i].slices)
+                continue;
+            assert_int_equal(sl_chain_read(&chains[i], 0, block, (size_t)chains[i].size, NULL),
+                             SL_OK);
+            assert_memory_equal(block, bytes + offsets[i], (size_t)chains[i].size);
+            sl_chain_clear(&chains[i]);
+            chains[i].slices = NULL;
+        }
+    }
+}
+
+static void test_share_at_the_end(void **state)
+{
+    struct source s = {0};
+    struct sl_window *w = open_window(&s, true);
+    struct sl_chain c = {0};
+    size_t got = 1;
+
+    (void)state;
+    assert_int_equal(sl_window_share(w, SIZE - 10, 100, &c, &got, NULL), SL_OK);
+    assert_int_equal(got, 10);
+    assert_int_equal(c.size, 10);
+    assert_int_equal(sl_window_share(w, SIZE, 100, &c, &got, NULL), SL_OK);
+    assert_int_equal(got, 0);
+    assert_int_equal(c.size, 10);
+    assert_int_equal(sl_window_held(w, SIZE - 10), 10);
+    assert_int_equal(sl_window_held(w, SIZE), 0);
+    assert_false(sl_window_pushed(w));
+    sl_chain_clear(&c);
+    sl_window_destroy(&w);
+    w = open_pushed();
+    assert_true(sl_window_pushed(w));
+    assert_int_equal(sl_window_share(w, 0, 1, &c, &got, NULL), SL_EAGAIN);
+    sl_window_destroy(&w);
+}
+
+/* One that keeps lets one look ahead and come back, as far as it was not told to release. */
+static void test_keep(void **state)
+{
+    struct source s = {.most = 5000};
+    struct sl_window *w = open_window(&s, false);
+    const uint8_t *data;
+    size_t got;
+
+    (void)state;
+    sl_window_keep(w, true);
+    assert_view(w, 1000, 10, 10);
+    assert_view(w, 2000000, 10, 10);
+    assert_view(w, 1000, 10, 10);
+    sl_window_release(w, 3000000);
+    assert_view(w, 3000005, 10, 10);
+    assert_int_equal(sl_window_view(w, 2999999, 1, &data, &got, NULL), SL_EIO);
+    sl_window_keep(w, false);
+    assert_view(w, 4000000, 10, 10);
+    assert_int_equal(sl_window_view(w, 3000005, 1, &data, &got, NULL), SL_EIO);
+    sl_window_keep(w, true);
+    assert_view(w, SIZE + 100, 10, 0);
+    assert_view(w, SIZE - 10, 20, 10);
+    sl_window_destroy(&w);
+}
+
+/* In a plain file small blocks that are all looked at come hundreds at a time; where payloads are
+ * hopped over, reads stay small. */
+static void test_adapts(void **state)
+{
+    struct source s = {.bytes = bytes, .size = SIZE, .fail_at = -1};
+    struct sl_file file = {.fd = -1};
+    struct sl_window_source source = {
+        .fill = fill, .opaque = &s, .size = SIZE, .seekable = true, .file = &file};
+    struct sl_window *w;
+
+    (void)state;
+    atomic_init(&file.refs, 1);
+    assert_int_equal(sl_window_create(&w, &source, NULL), SL_OK);
+    for (int64_t at = 0; at < (int64_t)SIZE - 20; at += 20000)
+        assert_view(w, at, 16, 16);
+    assert_true(s.given <= (SIZE / 20000 + 3) * 2048 + 8192);
+    s.calls = 0;
+    s.given = 0;
+    for (int64_t at = 0; at < (int64_t)SIZE - 500; at += 500)
+        assert_view(w, at, 400, 400);
+    assert_true(s.calls < 40);
+    sl_window_destroy(&w);
+}
+
 static uint32_t next_random(uint32_t *seed)
 {
     *seed = *seed * 1664525u + 1013904223u;
@@ -500,6 +634,10 @@ int main(void)
         cmocka_unit_test(test_again),
         cmocka_unit_test(test_pushed),
         cmocka_unit_test(test_pushed_is_bounded),
+        cmocka_unit_test(test_share),
+        cmocka_unit_test(test_share_at_the_end),
+        cmocka_unit_test(test_keep),
+        cmocka_unit_test(test_adapts),
         cmocka_unit_test(test_random),
     };
 
