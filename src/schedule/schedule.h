@@ -69,6 +69,10 @@ SL_NODISCARD enum sl_status sl_schedule_maker_next(struct sl_schedule_maker *m, 
                                                    bool ended, struct sl_schedule_frame *frames,
                                                    size_t *count);
 
+/* The picture that comes next is an IDR, whatever keyint says (a cut). Call maker_next with the
+ * pictures up to there and ended before, until SL_EOF. */
+void sl_schedule_maker_restart(struct sl_schedule_maker *m);
+
 /* ---- checking and measuring, check.c dpb.c ------------------------------------------------- */
 
 /* Every rule of docs/schedule.md, the DPB's included; SL_EDATA naming the frame. */
