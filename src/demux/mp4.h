@@ -80,7 +80,6 @@ struct sl_mp4_cursor {
     uint32_t stss, stps;        /* the first entry not below index + 1 */
     uint32_t rap, rap_left;
     int64_t pos, dts;
-    bool in_rap;
 };
 
 /* One run of samples of a fragment: 14496-12 8.8.8. */
@@ -101,52 +100,51 @@ struct sl_mp4_entry { /* a sample description */
 
 struct sl_mp4_track {
     uint32_t id, timescale, handler;
-    int64_t media_duration;           /* mdhd; 0: not stated */
     uint32_t tkhd_width, tkhd_height; /* 16.16 */
-    bool is_chapters;
-    bool all_sync; /* only pictures depend on each other, whatever fragments' default flags say */
-    int32_t roll;  /* 14496-12 10.1: roll_distance, 0: none */
-    const uint8_t *cover; /* a picture in moov: the only sample */
+    int32_t roll;                     /* 14496-12 10.1: roll_distance, 0: none */
+    int64_t media_duration;           /* mdhd; 0: not stated */
+    const uint8_t *cover;             /* a picture in moov: the only sample */
 
     struct sl_mp4_box stsd, edits; /* edits: elst; size 0 where there is none */
     struct sl_mp4_table stts, ctts, stsc, stsz, stco, stss, stps, rap;
-    bool has_stss, wide_offsets;
     uint32_t size_bits, fixed_size; /* of a sample: 4, 8, 16, 32; or all the same */
-    uint32_t sample_count;
 
     /* packed sound: packets of `pack` samples of the table, pack_bytes for each pack_samples */
     uint32_t pack, pack_samples, pack_bytes;
+    uint32_t sample_count;
 
     struct sl_mp4_entry *entries;
     size_t entry_count;
-    uint32_t description; /* that the last packet had */
-
-    /* 14496-12 8.8.3 */
-    bool has_trex;
-    uint32_t trex_description, trex_duration, trex_size, trex_flags;
 
     int64_t shift;                /* from media time to presentation time */
     int64_t dts_shift;            /* so that no dts passes its pts: 14496-12 8.6.1.4 */
     int64_t edit_start, edit_end; /* media time that is presented */
     int64_t edit_slack;           /* the rounding of edit_end */
-    bool has_edits;
     int64_t before, first; /* cts of the picture that is on when the edit begins (INT64_MIN: none),
                               and of the first one that begins in it */
 
-    bool unwanted;
-    bool ended; /* after the edit: nothing more is shown */
-    unsigned keys_after_end;
     struct sl_mp4_cursor cursor;
     struct sl_mp4_run *runs; /* of the moof at hand */
     size_t run_count, run_capacity, run;
-    uint32_t run_sample;
     int64_t run_pos, run_dts;
-    bool had_run, timed; /* in fragments so far: samples, a tfdt */
-    int64_t tables_end;  /* media time at the end of moov's samples */
-    int64_t next_dts;    /* where the next fragment begins if it does not say so */
-    int64_t given;       /* bytes of samples so far */
-    bool has_next;
+    int64_t tables_end; /* media time at the end of moov's samples */
+    int64_t next_dts;   /* where the next fragment begins if it does not say so */
+    int64_t given;      /* bytes of samples so far */
     struct sl_mp4_sample next;
+    uint32_t run_sample;
+    uint32_t description; /* that the last packet had */
+    uint32_t keys_after_end;
+
+    /* 14496-12 8.8.3 */
+    uint32_t trex_description, trex_duration, trex_size, trex_flags;
+
+    bool is_chapters;
+    bool all_sync; /* only pictures depend on each other, whatever fragments' default flags say */
+    bool has_stss, wide_offsets, has_edits;
+    bool had_run, timed; /* in fragments so far: samples, a tfdt */
+    bool unwanted;
+    bool ended;    /* after the edit: nothing more is shown */
+    bool has_next; /* next is set */
 };
 
 struct sl_mp4 {
@@ -154,7 +152,6 @@ struct sl_mp4 {
     struct sl_window *window;
     const char *name;
     const struct sl_log *log;
-    bool strict, quicktime, opened;
     struct sl_mp4_track *tracks;
     size_t count, covers;
     uint32_t movie_timescale;
@@ -164,18 +161,26 @@ struct sl_mp4 {
     size_t moof_capacity;
     int64_t hold; /* -1, or media before moov on a source that cannot go back: held from here on */
 
-    bool fragmented;
-    bool in_tables;      /* samples of moov are not all given yet */
     int64_t fragments;   /* where the boxes after moov begin */
     int64_t offset;      /* of the next box to be looked at for a moof */
     int64_t moof_offset; /* of the one at hand */
-    bool at_media;       /* offset is behind a moof, and the box of its samples is not passed yet */
     int64_t missing;     /* samples that lie after the end of the source */
+    bool fragmented;
+    bool in_tables; /* samples of moov are not all given yet */
+    bool at_media;  /* offset is behind a moof, and the box of its samples is not passed yet */
+    bool strict;
+    bool quicktime; /* brand "qt  ", or no ftyp at all */
+    bool opened;    /* nothing is released before */
 };
 
 /* mp4_moov.c: everything in moov; box->data stays in use. */
 SL_NODISCARD enum sl_status sl_mp4_parse_moov(struct sl_mp4 *d, const struct sl_mp4_box *box,
                                               struct sl_error *err);
+/* mp4_open.c, in this order: sample entries and edit lists; then what the first samples say (of a
+ * fragment, where moov has none); then the length of all. */
+SL_NODISCARD enum sl_status sl_mp4_describe_tracks(struct sl_mp4 *d, struct sl_error *err);
+SL_NODISCARD enum sl_status sl_mp4_first_samples(struct sl_mp4 *d, struct sl_error *err);
+void sl_mp4_set_duration(struct sl_mp4 *d);
 /* mp4_edit.c: what the edit list says, into shift, edit_start, edit_end. */
 SL_NODISCARD enum sl_status sl_mp4_read_edits(struct sl_mp4 *d, struct sl_mp4_track *t,
                                               struct sl_error *err);

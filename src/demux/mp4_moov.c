@@ -312,7 +312,6 @@ static enum sl_status read_mvex(struct sl_mp4 *d, void *to, const struct sl_mp4_
         struct sl_mp4_track *t = track_by_id(d, sl_read_be32(&r));
         struct sl_mp4_track none;
         t = t ? t : &none;
-        t->has_trex = true;
         t->trex_description = sl_read_be32(&r);
         t->trex_duration = sl_read_be32(&r);
         t->trex_size = sl_read_be32(&r);
