@@ -13,6 +13,9 @@ static const struct sl_encoder_ops *const encoders[] = {
 #if SL_HAVE_X264
     &sl_encode_x264,
 #endif
+#if SL_HAVE_X264_SCHED
+    &sl_encode_x264_scheduled,
+#endif
     &sl_encode_aac,
     &sl_encode_opus,
     NULL,
@@ -25,6 +28,9 @@ static const struct {
 } left_out[] = {
 #if !SL_HAVE_X264
     {SL_CODEC_H264, "x264", "built with -Dgpl=disabled"},
+#endif
+#if SL_HAVE_X264 && !SL_HAVE_X264_SCHED
+    {SL_CODEC_H264, "x264-scheduled", SL_X264_SCHED_MISSING},
 #endif
     {SL_CODEC_UNKNOWN, NULL, NULL},
 };

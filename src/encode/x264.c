@@ -2,15 +2,14 @@
 /* H.264 by libx264. Presets are x264's own, untouched; what differs from its command line is only
  * what HLS needs: closed groups that start where the caller says, parameter sets in band, and a
  * description of the stream that is read back from the SPS that x264 really wrote. */
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "encode/backends.h"
+#include "encode/x264_log.h"
 #include "encode/x264_params.h"
 #include "media/h264.h"
 #include "media/track.h"
@@ -25,18 +24,10 @@ struct in_flight {
     bool used, cut;
 };
 
-/* The first complaint of a call that failed: x264 gives reasons by its log alone. Its lookahead
- * and frame threads may log while the owner reads, hence the handshake. */
-struct complaint {
-    atomic_int state; /* 0: empty, 1: being written, 2: complete */
-    char text[200];
-};
-
 struct encoder {
     struct sl_encoder base;
-    const struct sl_log *log;
     x264_t *x264;
-    struct complaint complaint;
+    struct sl_x264_log log;
     struct in_flight *in_flight;
     size_t in_flight_count;
     size_t next_slot;
@@ -50,34 +41,6 @@ struct encoder {
 static struct encoder *cast(struct sl_encoder *e)
 {
     return (struct encoder *)e;
-}
-
-/* ---- log -------------------------------------------------------------------------------- */
-
-static void on_log(void *opaque, int level, const char *fmt, va_list args)
-{
-    struct encoder *e = opaque;
-    char text[200];
-    (void)vsnprintf(text, sizeof text, fmt, args);
-    text[strcspn(text, "\r\n")] = '\0';
-    int empty = 0;
-    if (level == X264_LOG_ERROR && atomic_compare_exchange_strong(&e->complaint.state, &empty, 1)) {
-        (void)snprintf(e->complaint.text, sizeof e->complaint.text, "%s", text);
-        atomic_store(&e->complaint.state, 2);
-    }
-    /* What x264 calls info is its statistics, and of interest to few. */
-    enum sl_log_level ours = level == X264_LOG_ERROR     ? SL_LOG_ERROR
-                             : level == X264_LOG_WARNING ? SL_LOG_WARN
-                                                         : SL_LOG_DEBUG;
-    sl_log_write(e->log, ours, NAME, "%s", text);
-}
-
-static enum sl_status refused(struct encoder *e, enum sl_status status, const char *what,
-                              struct sl_error *err)
-{
-    bool heard = atomic_load(&e->complaint.state) == 2;
-    return sl_fail(err, status, NAME, "%s: %s", what,
-                   heard ? e->complaint.text : "no reason given");
 }
 
 /* ---- open: what came of it -------------------------------------------------------------- */
@@ -147,7 +110,7 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_encode_param
     int count;
     int size = x264_encoder_headers(e->x264, &nals, &count);
     if (size <= 0) {
-        return refused(e, SL_EDATA, "no parameter sets", err);
+        return sl_x264_refused(&e->log, SL_EDATA, "no parameter sets", err);
     }
     struct sl_writer config;
     sl_writer_init(&config, CONFIG_MAX);
@@ -199,19 +162,20 @@ static enum sl_status x264_open(struct sl_encoder **out, const struct sl_encode_
     }
     e->base.ops = &sl_encode_x264;
     sl_track_init(&e->base.track);
-    e->log = params->log;
+    e->log.log = params->log;
     e->last_pts = SL_NO_TIME;
     x264_param_t x;
     enum sl_status status = sl_x264_params(&x, params, err);
     if (status != SL_OK) {
         goto out;
     }
-    x.pf_log = on_log;
-    x.p_log_private = e;
-    x.i_log_level = e->log && e->log->level >= SL_LOG_DEBUG ? X264_LOG_INFO : X264_LOG_WARNING;
+    x.pf_log = sl_x264_log;
+    x.p_log_private = &e->log;
+    x.i_log_level =
+        params->log && params->log->level >= SL_LOG_DEBUG ? X264_LOG_INFO : X264_LOG_WARNING;
     e->x264 = x264_encoder_open(&x);
     if (!e->x264) {
-        status = refused(e, SL_EINVAL, "cannot be opened", err);
+        status = sl_x264_refused(&e->log, SL_EINVAL, "cannot be opened", err);
         goto out;
     }
     status = fill_track(e, params, err);
@@ -263,7 +227,7 @@ static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_er
     x264_picture_t pic;
     int size = x264_encoder_encode(e->x264, &nals, &count, in, &pic);
     if (size < 0) {
-        return refused(e, SL_EDATA, "encoding failed", err);
+        return sl_x264_refused(&e->log, SL_EDATA, "encoding failed", err);
     }
     if (size == 0) {
         return SL_OK;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/rational.h"
+#include "encode/x264_check.h"
 
 #define NAME          "x264"
 #define TICKS_MAX     0x7fffffff /* time_scale is twice the denominator in 32 bits (E.2.1) */
@@ -154,14 +155,16 @@ static enum sl_status check_names(const struct sl_encode_params *p, struct sl_er
     return SL_OK;
 }
 
+enum sl_status sl_x264_check(const struct sl_encode_params *p, struct sl_error *err)
+{
+    enum sl_status status = check_picture(p, err);
+    return status == SL_OK ? check_names(p, err) : status;
+}
+
 enum sl_status sl_x264_params(x264_param_t *x, const struct sl_encode_params *p,
                               struct sl_error *err)
 {
-    enum sl_status status = check_picture(p, err);
-    if (status != SL_OK) {
-        return status;
-    }
-    status = check_names(p, err);
+    enum sl_status status = sl_x264_check(p, err);
     if (status != SL_OK) {
         return status;
     }
