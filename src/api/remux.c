@@ -250,6 +250,9 @@ enum sl_status sl_remux_read_into(struct sl_remux *remux, void *dst, size_t size
     if (!remux || !dst || !got || size == 0) {
         return sl_fail(err, SL_EINVAL, "remux", "NULL, or no room");
     }
+    if (sl_remux_is_classic(remux)) {
+        return sl_fail(err, SL_EINVAL, "faststart", "needs an output that is a file");
+    }
     return sl_remux_copy(remux, dst, size, got, err);
 }
 
