@@ -139,6 +139,18 @@ static void add_references(struct sl_schedule_maker *m, struct sl_schedule_frame
     }
 }
 
+/* All but what the picture refers to goes, and the anchor before it where B pictures follow. */
+static void forget(struct sl_schedule_maker *m, struct sl_schedule_frame *f, bool with_b)
+{
+    for (size_t i = 0; i < m->slot_count; i++) {
+        struct slot *s = &m->slots[i];
+        if (s->used && !listed(f, s->display) && !(with_b && s->display == m->display - 1)) {
+            f->forget[f->forget_count++] = s->display;
+            release(m, s);
+        }
+    }
+}
+
 /* Layer and references of a picture that stands at this place of the period; low and high: what it
  * refers to, -1: nothing. */
 static void place_picture(struct sl_schedule_maker *m, struct sl_schedule_frame *f, int32_t place,
@@ -164,12 +176,7 @@ static void place_picture(struct sl_schedule_maker *m, struct sl_schedule_frame 
     add_references(m, f, depends, false, m->plan.past);
     add_references(m, f, depends, true, m->plan.future);
     if (m->plan.forget && f->type == SL_SCHEDULE_P && level == 0) {
-        for (size_t i = 0; i < m->slot_count; i++) {
-            if (m->slots[i].used && !listed(f, m->slots[i].display)) {
-                f->forget[f->forget_count++] = m->slots[i].display;
-                release(m, &m->slots[i]);
-            }
-        }
+        forget(m, f, place > m->at);
     }
     if (!f->disposable) {
         hold(m, f->display, depends);
@@ -471,6 +478,11 @@ enum sl_status sl_schedule_make(struct sl_schedule *out, const struct sl_schedul
     for (size_t group; sl_schedule_maker_next(&m, count - (int64_t)out->count, true,
                                               out->frames + out->count, &group) == SL_OK;) {
         out->count += group;
+    }
+    out->layers = 1; /* a short source does not reach all of them */
+    for (size_t i = 0; i < out->count; i++) {
+        int32_t layer = out->frames[i].layer;
+        out->layers = layer >= out->layers ? layer + 1 : out->layers;
     }
     return SL_OK;
 }
