@@ -3,8 +3,9 @@
  *
  * A file of 30000/1001 pictures a second with ticks of a millisecond holds the times 0, 33, 67, 100
  * …: each picture's time, rounded. The track then counts in ticks in which a frame is a whole
- * number (1/30000, 1001 to a frame), and a block is put on the grid of frames where that moves it
- * by no more than half a tick of the file; other blocks keep their times, to the nearest tick.
+ * number, and each tick of the file too (1/30000, 1001 to a frame and 30 to a millisecond), and a
+ * block is put on the grid of frames where that moves it by no more than half a tick of the file;
+ * other blocks keep their times.
  *
  * The grid starts where the frames do, which need not be at 0 (sound that starts earlier shifts the
  * picture by some odd amount) and is itself known only as a rounded time. But every block allows
@@ -96,7 +97,14 @@ void sl_mkv_clock_init(struct sl_mkv *m, size_t track)
     if (rate.num > 0 && num % den != 0) {
         int64_t scale = rate.num;
         int64_t frame = rate.den;
-        /* No coarser than the file's own ticks, for the blocks that are not on the grid. */
+        /* A picture's ticks also count those of the file, so that every origin that the blocks
+         * leave holds a whole one, and blocks that are not on the grid keep their times exactly.
+         * Sound keeps to its samples. */
+        int64_t factor = tick.den / common_divisor(scale, tick.den);
+        if (t->kind == SL_KIND_VIDEO && factor <= TIMESCALE_MAX / scale) {
+            scale *= factor;
+            frame *= factor;
+        }
         while (scale * tick.num < tick.den && scale <= TIMESCALE_MAX / 2) {
             scale *= 2;
             frame *= 2;

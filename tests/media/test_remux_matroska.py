@@ -137,12 +137,7 @@ def judged(path, tmp, *args, film=None):
     return source
 
 
-# What mkvmerge cuts, not rounds, lies within one tick of the exact rate but not within half of one of its
-# first picture's time.
-FLOORED = pytest.mark.xfail(strict=True, reason="23.976 in ticks of 0.1 ms is not restored yet: issue 3, item 6")
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=FLOORED) if n == "fine-times" else n for n in MKVMERGE])
+@pytest.mark.parametrize("name", MKVMERGE)
 def test_mkvmerge(name, film, tmp_path):
     judged(mkvmerge(film, tmp_path / "in.mkv", *MKVMERGE[name]), tmp_path, film=film)
 
