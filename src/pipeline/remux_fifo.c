@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "pipeline/remux_run.h"
 
+#define FIFO_MAX ((size_t)4 * SL_REMUX_WAIT_PACKETS) /* whoever fills it stops long before */
+
 int64_t sl_remux_memory_of(const struct sl_packet *packet)
 {
     const struct sl_chain *c = &packet->payload;
@@ -36,9 +38,8 @@ enum sl_status sl_remux_fifo_put(struct sl_remux_fifo *f, struct sl_packet *pack
                                  struct sl_error *err)
 {
     enum sl_status st = SL_OK;
-    if (f->count >= 4 * SL_REMUX_WAIT_PACKETS) { /* whoever fills it stops long before */
-        st = sl_fail(err, SL_ENOMEM, NULL, "more than %d packets wait for one another",
-                     4 * SL_REMUX_WAIT_PACKETS);
+    if (f->count >= FIFO_MAX) {
+        st = sl_fail(err, SL_ENOMEM, NULL, "more than %zu packets wait for one another", FIFO_MAX);
     } else if (f->count == f->capacity) {
         st = grow(f, err);
     }

@@ -167,7 +167,7 @@ enum sl_status sl_remux_text_put(struct sl_remux *r, struct sl_remux_track *t, s
     struct sl_wvtt_cue cue = {.start = 0};
     struct sl_writer w;
     enum sl_status st = SL_OK;
-    sl_writer_init(&w, SL_WVTT_TEXT_MAX * 8);
+    sl_writer_init(&w, (size_t)SL_WVTT_TEXT_MAX * 8);
     if (p->pts == SL_NO_TIME || p->duration == SL_NO_TIME || p->duration <= 0) {
         goto out;
     }

@@ -122,7 +122,7 @@ static void read_content_range(struct http *h, const char *value)
 static size_t on_header(char *line, size_t one, size_t size, void *opaque)
 {
     struct http *h = opaque;
-    char value[HEADER_VALUE_SIZE];
+    char value[HEADER_VALUE_SIZE] = "";
     size *= one;
     if (size > 5 &&
         strncasecmp(line, "HTTP/", 5) == 0) { /* of a redirect, or the one that counts */
