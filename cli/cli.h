@@ -12,6 +12,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 int cmd_ladder(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_remux(int argc, char **argv);
+int cmd_schedule(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 
 /* What sl_log messages go through: "sluice: text" on standard error, as verbose as asked for. */

@@ -11,6 +11,7 @@ static const struct {
 } commands[] = {
     {"ladder", cmd_ladder, "make an HLS ladder from a file or from raw frames"},
     {"remux", cmd_remux, "make an MP4 of any file, passing through what can be"},
+    {"schedule", cmd_schedule, "make, check and draw a schedule of pictures to encode"},
     {"serve", cmd_serve, "serve a directory over HTTP, with a page that plays it"},
     {"probe", cmd_probe, "show what is inside a file"},
 };

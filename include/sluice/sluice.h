@@ -12,6 +12,7 @@
 #include <sluice/options.h>
 #include <sluice/probe.h>
 #include <sluice/remux.h>
+#include <sluice/schedule.h>
 #include <sluice/serve.h>
 
 #ifdef __cplusplus
