@@ -9,6 +9,7 @@
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
+int cmd_encode_y4m(int argc, char **argv);
 int cmd_ladder(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_remux(int argc, char **argv);
@@ -22,6 +23,7 @@ void cli_set_verbosity(int steps); /* +1: more, -1: less */
 /* "sluice: where: offset N: msg" on standard error. Returns the exit status: CLI_USAGE for
  * SL_EINVAL, else CLI_FAILED. */
 int cli_report(const struct sl_error *err);
+int cli_version(void); /* prints it; CLI_OK */
 
 struct cli_command {
     const char *name;

@@ -16,6 +16,7 @@ const char *sl_licence(void)
 const char *sl_build_features(void)
 {
     return "x264: " SL_X264_TEXT "\n"
+           "x264 with schedules (encode-y4m): " SL_X264_SCHED_TEXT "\n"
            "libav (containers, decoding, AAC): module, opened at first need\n"
            "zimg (colour, scaling): yes\n"
            "libevent (HTTP server): yes\n";

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What both builds of x264 are asked for, checked. Without x264's header: there are two. */
 #ifndef SL_ENCODE_X264_CHECK_H
 #define SL_ENCODE_X264_CHECK_H

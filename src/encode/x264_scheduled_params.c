@@ -170,6 +170,10 @@ enum sl_status sl_x264_scheduled_fill(x264_param_t *x, const struct sl_x264_sche
                        e->preset ? e->preset : "medium");
     }
     x->i_threads = e->threads; /* 0 is X264_THREADS_AUTO */
+    /* What follows a group decides how much its pictures are worth: see two of them at least. */
+    if (p->schedule && x->rc.i_lookahead > 0 && x->rc.i_lookahead < 2 * p->bframes + 10) {
+        x->rc.i_lookahead = 2 * p->bframes + 10;
+    }
     set_picture(x, e);
     if (sl_rational_valid(e->crf)) {
         x->rc.i_rc_method = X264_RC_CRF;
