@@ -13,6 +13,8 @@ static const struct {
     {"remux", cmd_remux, "make an MP4 of any file, passing through what can be"},
     {"schedule", cmd_schedule, "make, check and draw a schedule of pictures to encode"},
     {"encode-y4m", cmd_encode_y4m, "encode a Y4M by a schedule of temporal layers, with an index"},
+    {"layers", cmd_layers, "drop the upper temporal layers of a stream"},
+    {"pack", cmd_pack, "make an MP4 whose data lies layer by layer"},
     {"serve", cmd_serve, "serve a directory over HTTP, with a page that plays it"},
     {"probe", cmd_probe, "show what is inside a file"},
 };

@@ -8,6 +8,7 @@
 #include <sluice/encode_y4m.h>
 #include <sluice/error.h>
 #include <sluice/ladder.h>
+#include <sluice/layers.h>
 #include <sluice/log.h>
 #include <sluice/media.h>
 #include <sluice/options.h>

@@ -185,8 +185,8 @@ enum sl_status sl_json_fail(const struct sl_json *j, const struct sl_json_place 
     va_end(args);
     path_text(path, count, where, sizeof where);
     line_and_column(j->text, locate(j, path, count), &line, &column);
-    return sl_fail(err, SL_EDATA, j->name, "line %zu, column %zu: %s%s%s", line, column, where,
-                   where[0] ? ": " : "", msg);
+    return sl_fail(err, SL_EDATA, j->name, "line %zu, column %zu: %s%s%s", j->lines_before + line,
+                   column, where, where[0] ? ": " : "", msg);
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */
@@ -194,15 +194,21 @@ enum sl_status sl_json_fail(const struct sl_json *j, const struct sl_json_place 
 enum sl_status sl_json_parse(struct sl_json *j, const char *name, const char *text, size_t size,
                              struct sl_error *err)
 {
+    return sl_json_parse_line(j, name, text, size, 0, err);
+}
+
+enum sl_status sl_json_parse_line(struct sl_json *j, const char *name, const char *text,
+                                  size_t size, size_t lines_before, struct sl_error *err)
+{
     json_error_t e;
-    *j = (struct sl_json){.name = name, .text = text, .size = size};
+    *j = (struct sl_json){.name = name, .text = text, .size = size, .lines_before = lines_before};
     j->root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
     if (!j->root) {
         if (json_error_code(&e) == json_error_out_of_memory) {
             return sl_fail_memory(err);
         }
-        return sl_fail(err, SL_EDATA, name, "line %d, column %d: %s", e.line,
-                       e.column > 0 ? e.column : 1, e.text);
+        return sl_fail(err, SL_EDATA, name, "line %zu, column %d: %s",
+                       lines_before + (size_t)e.line, e.column > 0 ? e.column : 1, e.text);
     }
     if (!json_is_object(j->root)) {
         enum sl_status status = sl_json_fail(j, NULL, err, "expected an object");

@@ -15,7 +15,8 @@ struct sl_json {
     const char *name; /* of the text, for messages */
     const char *text; /* borrowed */
     size_t size;
-    json_t *root; /* owned; an object */
+    json_t *root;        /* owned; an object */
+    size_t lines_before; /* of the file that the text is a piece of */
 };
 
 /* Where a value stands: a member of an object (key set) or an element of an array. parent NULL: in
@@ -47,6 +48,10 @@ struct sl_json_field {
 /* SL_EDATA, with line and column, where the text is not one JSON object. */
 SL_NODISCARD enum sl_status sl_json_parse(struct sl_json *j, const char *name, const char *text,
                                           size_t size, struct sl_error *err);
+/* The same of one line of a file of JSON lines, which is number lines_before + 1 of it. */
+SL_NODISCARD enum sl_status sl_json_parse_line(struct sl_json *j, const char *name,
+                                               const char *text, size_t size, size_t lines_before,
+                                               struct sl_error *err);
 void sl_json_clear(struct sl_json *j);
 /* Reads an object (place NULL: the root) into a struct. present (may be NULL): bit n says that
  * field n was there. */
