@@ -220,13 +220,15 @@ static bool all_reached(const struct sl_remux *r)
 static bool out_of_patience(struct sl_remux *r)
 {
     bool late = r->held.memory > SL_REMUX_WAIT_BYTES || r->held.count > SL_REMUX_WAIT_PACKETS;
+    bool beginning = !r->muxer && sl_window_file(r->window);
+    struct sl_rational most = {beginning ? SL_REMUX_LATE_SECONDS : SL_REMUX_WAIT_SECONDS, 1};
     for (size_t i = 0; i < r->track_count && !late; i++) {
         const struct sl_remux_track *t = &r->tracks[i];
         if (t->begun) {
             int64_t since = r->muxer ? sl_rescale(r->next.ticks, r->next.base, t->out.timebase,
                                                   SL_ROUND_NEAREST)
                                      : t->base;
-            late = t->reach - since > ticks_of(sl_rational(SL_REMUX_WAIT_SECONDS, 1), t);
+            late = t->reach - since > ticks_of(most, t);
         }
     }
     for (size_t i = 0; i < r->track_count && late; i++) {

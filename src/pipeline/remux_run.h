@@ -25,6 +25,7 @@
 #define SL_REMUX_WAIT_BYTES   (8 << 20)
 #define SL_REMUX_WAIT_PACKETS 32768
 #define SL_REMUX_WAIT_SECONDS 10
+#define SL_REMUX_LATE_SECONDS 120 /* for a track to begin, in a file: payloads stay there */
 /* A fragment without a key frame to end it. */
 #define SL_REMUX_FRAGMENT_BYTES   (12 << 20)
 #define SL_REMUX_FRAGMENT_SECONDS 60

@@ -7,6 +7,8 @@
 #include "media/hevc.h"
 #include "pipeline/remux_run.h"
 
+#define JITTER 12000 /* of a second: 7.5 ticks of a transport stream, to either side */
+
 int64_t sl_remux_ticks(struct sl_rational seconds, struct sl_rational timebase)
 {
     return sl_rescale(seconds.num, sl_rational(1, seconds.den), timebase, SL_ROUND_NEAREST);
@@ -179,6 +181,11 @@ static enum sl_status put_sound(struct sl_remux *r, struct sl_remux_track *t, st
         as.config_size = t->out.config_size;
         st = sl_remux_sound_init(&t->sound, &as, &p->payload, err);
         t->sound_ready = st == SL_OK;
+        /* A transport stream times packets of several frames; libavformat counts the rest itself,
+         * in durations that it has cut to whole ticks. */
+        if (r->demuxer->may_jump && t->sound.slack < t->sound.out.den / JITTER) {
+            t->sound.slack = t->sound.out.den / JITTER;
+        }
     }
     if (st == SL_OK && p->pts != SL_NO_TIME) {
         int64_t at = sl_rescale(p->pts, t->sound.in, t->sound.out, SL_ROUND_NEAREST);
