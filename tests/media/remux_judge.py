@@ -468,13 +468,14 @@ def shown_span(mp4, track):
 # ---- sound --------------------------------------------------------------------------------
 
 
-def levels(path, window, index=0, skip=4):
-    """Level of each channel, window by window, in dB, without those at the ends."""
+def levels(path, window, rate, index=0, skip=4):
+    """Level of each channel at the given rate, window by window, in dB, without those at the ends."""
     import array
     import math
     info = probe(path, "-show_entries", "stream=channels", select=f"a:{index}", warn=False)["streams"][0]
     n = info["channels"]
-    done = run(["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-map", f"0:a:{index}", "-f", "f32le", "-"])
+    done = run(["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-map", f"0:a:{index}", "-ar", str(rate), "-f", "f32le",
+                "-"])
     assert done.returncode == 0 and done.stderr == b"", done.stderr.decode()
     pcm = array.array("f", done.stdout)
     result = []

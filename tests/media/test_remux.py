@@ -44,11 +44,8 @@ def sources(tmp):
     }
 
 
-NO_OPUS = pytest.mark.xfail(strict=True, reason="there is no Opus encoder yet: issue 3, item 4")
-
-
 @pytest.mark.parametrize("name,way", [(name, "aac") for name in sources(None)] + [
-    pytest.param(name, "opus", marks=NO_OPUS) for name in ("eac3-5.1", "aac-mono-44100", "ac3")])
+    (name, "opus") for name in ("eac3-5.1", "aac-mono-44100", "ac3")])
 def test_converted_sound(name, way, tmp_path):
     path, out = sources(tmp_path)[name](), tmp_path / "out.mp4"
     source = Source(path)
@@ -62,10 +59,13 @@ def test_converted_sound(name, way, tmp_path):
     mp4 = judge(path, out, source, converted=True)
     begin, end = shown_span(mp4, mp4.kind("audio"))
     assert begin <= F(1, 1000) and abs(end - 5) <= F(2048, rate), (float(begin), float(end))
-    measured, count = levels(out, 1000)  # whole periods, about a frame
-    assert abs(count - 5 * rate) <= 3 * 1024, count
+    measured, count = levels(out, 1000, int(was["sample_rate"]))  # whole periods, about a frame
+    assert abs(count - 5 * int(was["sample_rate"])) <= 3 * 1024, count
+    lossy, _ = levels(path, 1000, int(was["sample_rate"]))  # what the source's own coder has done to the tone
+    already = max(max(c) - min(c) for n, c in enumerate(lossy) if n != 3)  # the fourth is for low notes
+    assert already < STEADY, already
     for channel in measured:
-        assert max(channel) - min(channel) < STEADY, (min(channel), max(channel))
+        assert max(channel) - min(channel) < STEADY + already, (min(channel), max(channel), already)
         assert -20.5 < channel[0] < -8 or was["channels"] == 6 and -40 < channel[0] < 0, channel[0]
 
 
@@ -74,7 +74,7 @@ def test_surround_stays_surround_where_asked(tmp_path):
     remux(path, out, "--channels", "6")
     now = probe(out, "-show_entries", "stream=codec_name,channels,channel_layout", select="a:0")["streams"][0]
     assert (now["codec_name"], now["channels"], now["channel_layout"]) == ("aac", 6, "5.1")
-    measured, _ = levels(out, 1000)
+    measured, _ = levels(out, 1000, 48000)
     for n, channel in enumerate(measured):
         assert n == 3 or max(channel) - min(channel) < STEADY, (n, min(channel), max(channel))
 
@@ -342,6 +342,15 @@ def test_usage(small, tmp_path):
 def test_what_cannot_be_copied_is_named(tmp_path):
     path = tone(tmp_path / "in.mkv", 1, 44100, 2, "libvorbis")
     one_line(sluice("remux", path, "-o", tmp_path / "out.mp4", "--audio", "copy", ok=False), 1, "vorbis", "--audio aac")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.xfail(strict=True, reason="an encoder that cannot be opened frees its frame twice (remux_encode.c)")
+def test_encoder_that_does_not_exist(tmp_path):
+    path = make(tmp_path / "in.webm", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25:duration=3", "-c:v", "libvpx",
+                "-deadline", "realtime")
+    done = sluice("remux", path, "-o", tmp_path / "out.mp4", "--encoder", "nosuch", ok=False)
+    assert done.returncode in (1, 2) and done.stderr.count(b"\n") == 1 and b"nosuch" in done.stderr, done.stderr
     assert not (tmp_path / "out.mp4").exists()
 
 
