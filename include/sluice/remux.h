@@ -64,7 +64,7 @@ struct sl_remux_params {
     char audio_track[256];          /**< indices or languages, comma-separated, or "all" */
     char subtitle_track[256];       /**< the same; empty: all of them */
     int64_t channels;               /**< at most so many in converted sound: 1, 2 or 6 */
-    int64_t audio_bitrate;          /**< kbit/s of converted sound; 0: 64 a channel */
+    int64_t audio_bitrate;          /**< kbit/s of converted sound; 0: the coder's own choice */
     char encoder[32];               /**< name of the video encoder; empty: the best there is */
     char preset[16];                /**< of the video encoder */
     struct sl_rational crf;         /**< quality of encoded video, where no bitrate is set */

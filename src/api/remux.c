@@ -90,7 +90,7 @@ static const struct sl_option table[] = {
      .max = 1024,
      .value_default = "0",
      .metavar = "KBIT/S",
-     .help = "of converted sound; 0: 64 for each channel"},
+     .help = "of converted sound; 0: 64 for each channel, 96 for one of Opus"},
     TEXT("encoder", encoder, "NAME", "video encoder; empty: the best there is"),
     {.key = "preset",
      .type = SL_OPTION_STRING,

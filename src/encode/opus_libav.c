@@ -20,6 +20,7 @@
 #define NAME            "opus"
 #define FRAME           960   /* samples of 20 ms: the usual length */
 #define CHANNEL_BITRATE 64000 /* default, bit/s */
+#define MONO_BITRATE    96000 /* the same for one channel, which has no other to share with */
 
 struct encoder {
     struct sl_encoder base;
@@ -75,7 +76,9 @@ static enum sl_status open_codec(struct encoder *e, const struct sl_encode_param
     c->sample_fmt = AV_SAMPLE_FMT_FLT;
     c->sample_rate = p->sample_rate;
     c->time_base = (AVRational){1, p->sample_rate};
-    c->bit_rate = p->bitrate > 0 ? p->bitrate : (int64_t)CHANNEL_BITRATE * p->channels;
+    c->bit_rate = p->bitrate > 0     ? p->bitrate
+                  : p->channels == 1 ? MONO_BITRATE
+                                     : (int64_t)CHANNEL_BITRATE * p->channels;
     c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     /* 5.1 with back speakers is what mapping family 1 knows (RFC 7845 5.1.1.2); libavcodec puts the
      * channels into its order. */
