@@ -32,6 +32,9 @@ void sl_x264_log(void *opaque, int level, const char *fmt, va_list args)
 enum sl_status sl_x264_refused(struct sl_x264_log *log, enum sl_status status, const char *what,
                                struct sl_error *err)
 {
-    bool heard = atomic_load(&log->state) == 2;
-    return sl_fail(err, status, NAME, "%s: %s", what, heard ? log->text : "no reason given");
+    /* It names a reason for everything but some allocations that failed. */
+    if (atomic_load(&log->state) != 2 || strncmp(log->text, "malloc of size", 14) == 0) {
+        return sl_fail_memory(err);
+    }
+    return sl_fail(err, status, NAME, "%s: %s", what, log->text);
 }

@@ -20,7 +20,7 @@ struct sl_x264_log {
 
 /* For param.pf_log; opaque is a struct sl_x264_log. */
 void sl_x264_log(void *opaque, int level, const char *fmt, va_list args);
-/* "what: the first complaint". */
+/* "what: the first complaint"; SL_ENOMEM where that was memory. */
 enum sl_status sl_x264_refused(struct sl_x264_log *log, enum sl_status status, const char *what,
                                struct sl_error *err);
 
