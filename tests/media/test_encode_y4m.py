@@ -12,7 +12,7 @@ import pytest
 
 import layers
 from layers import encode, hashes, judge_index, judge_prefixes, raw_hashes
-from lib import CORPUS, SLUICE, make, run, sluice
+from lib import CORPUS, ROOT, SLUICE, make, run, sluice
 
 ISSUE = {"keyint": 120, "keyint_min": 120, "bframes": 15, "crf": 25, "preset": "medium", "scenecut": 0,
          "b_adapt": 0, "b_pyramid": "normal", "open_gop": False, "rc_lookahead": 40, "threads": 4,
@@ -408,6 +408,33 @@ def test_the_program_of_its_own(tmp_path, clip):
     assert (tmp_path / "own.jsonl").read_bytes() == (tmp_path / "encode.jsonl").read_bytes()
     version = run([pathlib.Path(SLUICE).parent / "sluice-h264", "--version"]).stdout.decode()
     assert "GPL-2.0-or-later" in version
+
+
+# ---- how x264 is built ---
+
+@pytest.mark.soak
+def test_x264_is_built_the_same_twice(tmp_path):
+    """From the pinned source, in two places."""
+    here = ROOT / "third_party" / "x264"
+    got = run([here / "fetch", tmp_path / "source"])
+    assert got.returncode == 0, got.stdout
+    made = []
+    for name in ("a", "elsewhere/b"):
+        done = run([here / "build", got.stdout.decode().strip(), tmp_path / name, tmp_path / "o",
+                    tmp_path / "h"])
+        assert done.returncode == 0, done.stdout + done.stderr
+        made.append([(tmp_path / "o").read_bytes(), (tmp_path / "h").read_bytes()])
+    assert made[0] == made[1]
+
+
+def test_the_source_is_what_is_pinned(tmp_path):
+    """Another file is never taken, and the reason is said."""
+    other = tmp_path / "other.tar.gz"
+    other.write_bytes(b"something")
+    env = {**os.environ, "SLUICE_X264_SOURCE": str(other)}
+    done = run([ROOT / "third_party" / "x264" / "fetch", tmp_path / "cache"], env=env)
+    assert done.returncode == 1 and b"SHA-256" in done.stdout
+    assert [p for p in (tmp_path / "cache").iterdir()] == []
 
 
 # ---- natural pictures -------------------------------------------------------------------------------
