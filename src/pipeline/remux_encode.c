@@ -138,7 +138,7 @@ static enum sl_status open_encoder(struct sl_remux_encode *e, const struct sl_fr
     return SL_OK;
 }
 
-/* From the clock: a picture with its exact time and duration. Takes over. */
+/* From the clock: a picture with its exact time and duration. Takes over on SL_OK. */
 static enum sl_status emit(void *opaque, struct sl_frame *frame, struct sl_error *err)
 {
     struct sl_remux_encode *e = opaque;
@@ -151,7 +151,9 @@ static enum sl_status emit(void *opaque, struct sl_frame *frame, struct sl_error
         st = encode(e, shaped, err);
     }
     sl_frame_unref(&shaped);
-    sl_frame_unref(&frame);
+    if (st == SL_OK) {
+        sl_frame_unref(&frame);
+    }
     return st;
 }
 

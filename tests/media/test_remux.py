@@ -345,7 +345,6 @@ def test_what_cannot_be_copied_is_named(tmp_path):
     assert not (tmp_path / "out.mp4").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="an encoder that cannot be opened frees its frame twice (remux_encode.c)")
 def test_encoder_that_does_not_exist(tmp_path):
     path = make(tmp_path / "in.webm", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25:duration=3", "-c:v", "libvpx",
                 "-deadline", "realtime")
