@@ -64,15 +64,17 @@ struct request {
     int width, height, level;
 };
 
-/* A whole number and nothing else. */
-static bool number(const char *text, unsigned long long *out)
+#define SIDE_MAX 16384 /* of a picture */
+
+/* A whole number; what stands behind it, NULL: there is none. */
+static const char *number(const char *text, unsigned long long *out)
 {
     char *end;
     if (text[0] < '0' || text[0] > '9') {
-        return false;
+        return NULL;
     }
     *out = strtoull(text, &end, 10);
-    return *end == '\0';
+    return end;
 }
 
 static int set_format(struct request *r, const char *value)
@@ -89,23 +91,31 @@ static int set_format(struct request *r, const char *value)
 
 static int set_size(struct request *r, const char *value)
 {
-    char behind;
-    if (sscanf(value, "%5dx%5d%c", &r->width, &r->height, &behind) != 2 || r->width < 1 ||
-        r->height < 1) {
+    unsigned long long width, height;
+    const char *rest = number(value, &width);
+    if (!rest || *rest != 'x') {
         return bad_value("size", value, "WIDTHxHEIGHT");
     }
+    rest = number(rest + 1, &height);
+    if (!rest || *rest || width < 1 || height < 1 || width > SIDE_MAX || height > SIDE_MAX) {
+        return bad_value("size", value, "WIDTHxHEIGHT");
+    }
+    r->width = (int)width;
+    r->height = (int)height;
     return -1;
 }
 
 static int set_level(struct request *r, const char *value)
 {
-    char behind;
-    int major, minor = 0;
-    int n = sscanf(value, "%1d.%1d%c", &major, &minor, &behind);
-    if (n < 1 || n > 2 || (n == 1 && value[1])) {
+    unsigned long long major, minor = 0;
+    const char *rest = number(value, &major);
+    if (rest && *rest == '.') {
+        rest = number(rest + 1, &minor);
+    }
+    if (!rest || *rest || major < 1 || major > 6 || minor > 3) {
         return bad_value("level", value, "1.0 to 6.2");
     }
-    r->level = major * 10 + minor;
+    r->level = (int)(major * 10 + minor);
     return -1;
 }
 
@@ -133,9 +143,8 @@ static int handle(void *opaque, const char *key, const char *value)
     if (!strcmp(key, "level")) {
         return set_level(r, value);
     }
-    return number(value, !strcmp(key, "first") ? &r->first : &r->count)
-               ? -1
-               : bad_value(key, value, "a whole number");
+    const char *rest = number(value, !strcmp(key, "first") ? &r->first : &r->count);
+    return rest && !*rest ? -1 : bad_value(key, value, "a whole number");
 }
 
 static int open_input(const struct request *r, const char *command, struct sl_schedule_doc **doc)

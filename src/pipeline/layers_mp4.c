@@ -10,9 +10,9 @@
 
 #define MOOV_MAX ((size_t)1 << 30)
 
-bool sl_layered_is_mp4(const struct sl_file *file)
+bool sl_layered_is_mp4(struct sl_file *file)
 {
-    struct sl_slice slice = {.file = (struct sl_file *)(uintptr_t)file, .size = 8};
+    struct sl_slice slice = {.file = file, .size = 8};
     uint8_t head[8];
     return file->size >= 8 && sl_slice_read(&slice, 0, head, sizeof head, NULL) == SL_OK &&
            memcmp(head + 4, "ftyp", 4) == 0;

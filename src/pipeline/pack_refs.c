@@ -80,6 +80,9 @@ static enum sl_status read_sets(struct parser *p, struct sl_error *err)
             read_pps(p, nal);
         }
     }
+    if (!status && p->rbsp.status) {
+        status = sl_fail_memory(err);
+    }
     p->length_size = config.length_size;
     return status;
 }
@@ -269,6 +272,9 @@ static enum sl_status find(struct parser *p, size_t index, uint8_t **buffer, siz
         size = s->size;
     }
     if (!read_slice(p, &nal, &head)) {
+        if (p->rbsp.status) {
+            return sl_fail_memory(err);
+        }
         return sl_fail_at(err, SL_EDATA, p->l->name, s->offset,
                           "the slice header of sample %zu is damaged, or of fields", index);
     }
@@ -300,9 +306,6 @@ enum sl_status sl_layered_find_refs(struct sl_layered *l, struct sl_error *err)
     status = p->frame_nums && p->is_reference ? read_sets(p, err) : sl_fail_memory(err);
     for (size_t i = 0; i < l->count && !status; i++) {
         status = find(p, i, &buffer, &room, err);
-        if (!status && p->rbsp.status) {
-            status = sl_fail_memory(err);
-        }
     }
     for (size_t i = 0; i < 32; i++) {
         sl_free(p->sps[i]);

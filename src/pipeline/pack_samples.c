@@ -125,7 +125,7 @@ static enum sl_status refuse(const struct sl_json *j, const char *key, struct sl
                              const char *what, int64_t found, int64_t expected)
 {
     struct sl_json_place place = {.key = key};
-    return sl_json_fail(j, &place, err, "%" PRId64 ", expected %s %" PRId64, found, what, expected);
+    return sl_json_fail(j, &place, err, "%" PRId64 ", expected %s%" PRId64, found, what, expected);
 }
 
 static enum sl_status check_sample(const struct sl_layered *l, const struct sl_json *j,
@@ -138,20 +138,20 @@ static enum sl_status check_sample(const struct sl_layered *l, const struct sl_j
         return refuse(j, "sample_index", err, "", m->sample_index, (int64_t)l->count);
     }
     if (m->byte_offset < end) {
-        return refuse(j, "byte_offset", err, "at least", m->byte_offset, end);
+        return refuse(j, "byte_offset", err, "at least ", m->byte_offset, end);
     }
     if (m->byte_len > l->file->size - m->byte_offset) {
-        return refuse(j, "byte_len", err, "at most what the stream has left:", m->byte_len,
+        return refuse(j, "byte_len", err, "at most what the stream has left: ", m->byte_len,
                       l->file->size > m->byte_offset ? l->file->size - m->byte_offset : 0);
     }
     if (before && m->dts <= before->dts) {
-        return refuse(j, "dts", err, "more than", m->dts, before->dts);
+        return refuse(j, "dts", err, "more than ", m->dts, before->dts);
     }
     if (m->pts < m->dts) {
-        return refuse(j, "pts", err, "dts or more:", m->pts, m->dts);
+        return refuse(j, "pts", err, "dts or more: ", m->pts, m->dts);
     }
     if (m->max_ref_layer > m->temporal_layer) {
-        return refuse(j, "max_ref_layer", err, "at most", m->max_ref_layer, m->temporal_layer);
+        return refuse(j, "max_ref_layer", err, "at most ", m->max_ref_layer, m->temporal_layer);
     }
     if (m->is_keyframe != (m->picture_type == 1)) {
         return sl_json_fail(j, &place, err, "does not go with picture_type %" PRId64,

@@ -58,9 +58,9 @@ static void skip_value(struct scan *s)
         } else if (depth) {
             s->at++;
         } else {
-            while (s->at < s->size && !strchr(",]} \t\r\n", s->text[s->at])) {
+            do {
                 s->at++;
-            }
+            } while (s->at < s->size && !strchr(",]} \t\r\n", s->text[s->at]));
         }
     } while (depth && s->at < s->size);
 }
@@ -202,6 +202,12 @@ enum sl_status sl_json_parse_line(struct sl_json *j, const char *name, const cha
 {
     json_error_t e;
     *j = (struct sl_json){.name = name, .text = text, .size = size, .lines_before = lines_before};
+    if (size && memchr(text, '\0', size)) { /* jansson passes over one between two tokens */
+        size_t at = (size_t)((const char *)memchr(text, '\0', size) - text), line, column;
+        line_and_column(text, at, &line, &column);
+        return sl_fail(err, SL_EDATA, name, "line %zu, column %zu: a byte of zero",
+                       lines_before + line, column);
+    }
     j->root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
     if (!j->root) {
         if (json_error_code(&e) == json_error_out_of_memory) {
@@ -342,15 +348,14 @@ static enum sl_status unknown_key(const struct sl_json *j, const struct sl_json_
 }
 
 enum sl_status sl_json_object(const struct sl_json *j, const struct sl_json_place *place,
-                              const json_t *object, const struct sl_json_field *fields, void *out,
+                              json_t *object, const struct sl_json_field *fields, void *out,
                               uint64_t *present, struct sl_error *err)
 {
-    json_t *members = (json_t *)(uintptr_t)object; /* iterating does not change it */
     uint64_t seen = 0;
     if (!json_is_object(object)) {
         return wrong_type(j, place, object, "an object", err);
     }
-    for (void *i = json_object_iter(members); i; i = json_object_iter_next(members, i)) {
+    for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
         struct sl_json_place inside = {.parent = place, .key = json_object_iter_key(i)};
         const struct sl_json_field *f = fields;
         while (f->key && strcmp(f->key, inside.key) != 0) {

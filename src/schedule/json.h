@@ -40,7 +40,7 @@ enum sl_json_type {
 struct sl_json_field {
     const char *key;
     enum sl_json_type type;
-    size_t offset; /* of its value in the struct; untouched where the member is absent */
+    uint32_t offset; /* of its value in the struct; untouched where the member is absent */
     bool required;
     int64_t min, max; /* INTEGER and NUMBER; both 0: any */
 };
@@ -56,7 +56,7 @@ void sl_json_clear(struct sl_json *j);
 /* Reads an object (place NULL: the root) into a struct. present (may be NULL): bit n says that
  * field n was there. */
 SL_NODISCARD enum sl_status sl_json_object(const struct sl_json *j,
-                                           const struct sl_json_place *place, const json_t *object,
+                                           const struct sl_json_place *place, json_t *object,
                                            const struct sl_json_field *fields, void *out,
                                            uint64_t *present, struct sl_error *err);
 /* An integer within [min, max] that stands at place. */

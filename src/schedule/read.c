@@ -106,7 +106,7 @@ static enum sl_status read_type(const struct reading *r, const struct sl_json_pl
 }
 
 static enum sl_status read_frame(const struct reading *r, const struct sl_json_place *place,
-                                 const json_t *object, struct sl_schedule_frame *f,
+                                 json_t *object, struct sl_schedule_frame *f,
                                  struct sl_error *err)
 {
     struct member m = {0};

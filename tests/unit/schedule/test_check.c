@@ -227,6 +227,17 @@ static void of_the_users_own(void **state)
     sl_schedule_clear(&s);
 }
 
+/* jansson passes over one between two tokens. */
+static void zero_byte(void **state)
+{
+    static const char text[] = "{\"version\":1,\n\0\"frames\":[" F0 "]}";
+    struct sl_schedule s;
+    struct sl_error err = {0};
+    (void)state;
+    assert_int_equal(sl_schedule_parse(&s, "x.json", text, sizeof text - 1, &err), SL_EDATA);
+    assert_string_equal(err.msg, "line 2, column 1: a byte of zero");
+}
+
 /* The counters of a coder when layers are dropped: of eight pictures, four are references. */
 static void steps(void **state)
 {
@@ -265,7 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refused), cmocka_unit_test(completed), cmocka_unit_test(of_the_users_own),
-        cmocka_unit_test(steps),   cmocka_unit_test(memory),
+        cmocka_unit_test(steps),   cmocka_unit_test(zero_byte), cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
