@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -18,6 +19,8 @@ ISSUE = {"keyint": 120, "keyint_min": 120, "bframes": 15, "crf": 25, "preset": "
          "b_adapt": 0, "b_pyramid": "normal", "open_gop": False, "rc_lookahead": 40, "threads": 4,
          "x264_extra_params": "weightp=0:mbtree=0", "x264_layer_qps": "0=22,1=23,2=24,3=30,4=34"}
 SIZE = 192, 108
+WITHOUT = re.search("encode-y4m[)]: no (.*)", run([SLUICE, "--version"]).stdout.decode())
+pytestmark = pytest.mark.skipif(WITHOUT is not None, reason=f"a build without scheduled x264 {WITHOUT and WITHOUT[1]}")
 
 
 @pytest.fixture(scope="session")
