@@ -52,14 +52,17 @@ static bool follow_edits(struct sl_mp4 *d, struct sl_mp4_track *t, struct sl_rea
     t->edit_start = first.time;
     for (uint32_t i = 0; i < left && plain; i++) {
         struct edit e = read_edit(r, version);
-        int64_t expected = first.time + to_media(d, t, played);
-        int64_t off = e.time > expected ? e.time - expected : expected - e.time;
+        int64_t gone = to_media(d, t, played); /* may be anything: the two timescales are */
         plain = e.rate == 0x10000 && in_range(e.time) && in_range(e.duration) && played > 0 &&
-                off <= t->edit_slack && in_range(played + e.duration);
-        played += e.duration;
+                in_range(gone) && in_range(played + e.duration);
+        if (plain) {
+            int64_t off = e.time - (first.time + gone);
+            plain = (off < 0 ? -off : off) <= t->edit_slack;
+            played += e.duration;
+        }
     }
     /* 8.6.6.1: a duration of 0 in a fragmented movie means all there will be. */
-    if (plain && played > 0 && !d->fragmented) {
+    if (plain && played > 0 && !d->fragmented && in_range(to_media(d, t, played))) {
         t->edit_end = first.time + to_media(d, t, played);
     }
     return plain;
@@ -105,7 +108,7 @@ enum sl_status sl_mp4_read_edits(struct sl_mp4 *d, struct sl_mp4_track *t, struc
             break;
         }
         empty += e.duration;
-        if (!in_range(empty)) {
+        if (!in_range(empty) || !in_range(to_media(d, t, empty))) {
             return sl_fail_at(err, SL_EDATA, d->name, box->offset,
                               "box 'elst': empty edits of %" PRId64 " ticks", empty);
         }
