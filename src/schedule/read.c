@@ -106,8 +106,7 @@ static enum sl_status read_type(const struct reading *r, const struct sl_json_pl
 }
 
 static enum sl_status read_frame(const struct reading *r, const struct sl_json_place *place,
-                                 json_t *object, struct sl_schedule_frame *f,
-                                 struct sl_error *err)
+                                 json_t *object, struct sl_schedule_frame *f, struct sl_error *err)
 {
     struct member m = {0};
     uint64_t present;
