@@ -53,6 +53,7 @@ static bool listed(const char *const *list, const char *key)
 /* As x264_param_parse reads a name: '_' for '-', and "no" or "no-" in front. */
 static bool plain_key(const char *key, char out[KEY_MAX])
 {
+    key += strncmp(key, "no", 2) != 0 ? 0 : key[2] == '-' || key[2] == '_' ? 3 : 2;
     size_t n = strlen(key);
     if (n == 0 || n >= KEY_MAX) {
         return false;
@@ -60,8 +61,6 @@ static bool plain_key(const char *key, char out[KEY_MAX])
     for (size_t i = 0; i <= n; i++) {
         out[i] = key[i] == '_' ? '-' : key[i];
     }
-    size_t skip = strncmp(out, "no", 2) != 0 ? 0 : out[2] == '-' ? 3 : 2;
-    memmove(out, out + skip, n + 1 - skip);
     return true;
 }
 

@@ -207,8 +207,11 @@ static enum sl_status code_group(struct sl_encode_y4m *e, struct sl_error *err)
             const struct sl_schedule_frame *f = &e->group[i];
             next = f->display > shown && (!next || f->display < next->display) ? f : next;
         }
+        if (!next) {
+            break;
+        }
         struct sl_frame *frame = NULL;
-        shown = next ? next->display : shown;
+        shown = next->display;
         status = take_picture(e, shown, &frame, err);
         if (status == SL_OK) {
             frame->duration = duration_of(e, next);

@@ -193,19 +193,19 @@ static bool extra_names(const struct sl_encode_y4m_config *c, const char *key)
 static enum sl_status add_options(struct reading *r)
 {
     const struct {
-        enum key from;
         const char *key;
         double value;
+        enum key from;
         bool scheduled; /* stands beside a schedule */
     } numbers[] = {
-        {KEYINT, "keyint", (double)r->raw.keyint, false},
-        {KEYINT_MIN, "min-keyint", (double)r->raw.keyint_min, false},
-        {BFRAMES, "bframes", (double)r->raw.bframes, false},
-        {CRF, "crf", r->raw.crf, true},
-        {SCENECUT, "scenecut", (double)r->raw.scenecut, false},
-        {B_ADAPT, "b-adapt", (double)r->raw.b_adapt, false},
-        {OPEN_GOP, "open-gop", r->raw.open_gop, false},
-        {RC_LOOKAHEAD, "rc-lookahead", (double)r->raw.rc_lookahead, true},
+        {"keyint", (double)r->raw.keyint, KEYINT, false},
+        {"min-keyint", (double)r->raw.keyint_min, KEYINT_MIN, false},
+        {"bframes", (double)r->raw.bframes, BFRAMES, false},
+        {"crf", r->raw.crf, CRF, true},
+        {"scenecut", (double)r->raw.scenecut, SCENECUT, false},
+        {"b-adapt", (double)r->raw.b_adapt, B_ADAPT, false},
+        {"open-gop", r->raw.open_gop, OPEN_GOP, false},
+        {"rc-lookahead", (double)r->raw.rc_lookahead, RC_LOOKAHEAD, true},
     };
     struct sl_encode_y4m_config *c = r->c;
     enum sl_status status = SL_OK;
