@@ -52,7 +52,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         sl_layered_clear(&l);
     }
     if (sl_layered_open_mp4(&l, stream_name, NULL, NULL) == SL_OK) {
-        (void)sl_layered_find_refs(&l, NULL);
+        if (sl_layered_find_refs(&l, NULL) == SL_OK) {
+            check(&l);
+        }
         sl_layered_clear(&l);
     }
     (void)close(index_fd);

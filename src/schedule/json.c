@@ -289,10 +289,10 @@ static enum sl_status read_field(const struct sl_json *j, const struct sl_json_p
                                  struct sl_error *err)
 {
     bool any = !f->min && !f->max;
-    int64_t integer;
-    double number;
-    bool truth;
-    const char *text;
+    int64_t integer = 0;
+    double number = 0;
+    bool truth = false;
+    const char *text = NULL;
     enum sl_status status;
     switch (f->type) {
     case SL_JSON_INTEGER:
