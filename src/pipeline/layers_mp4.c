@@ -175,7 +175,7 @@ static enum sl_status add_packet(struct sl_layered *l, const struct sl_packet *p
         .group = l->count ? l->samples[l->count - 1].group + key : 0,
         .key = key,
     };
-    l->end = p->dts + p->duration;
+    l->end = p->pts + p->duration > l->end ? p->pts + p->duration : l->end;
     l->count++;
     return SL_OK;
 }
@@ -214,6 +214,9 @@ static enum sl_status read_samples(struct sl_layered *l, const struct sl_log *lo
         sl_packet_unref(&p);
     }
     status = status == SL_EOF ? SL_OK : status;
+    if (!status && t->duration != SL_NO_TIME && t->duration > 0) {
+        l->end = t->duration; /* what was dropped before may have ended later */
+    }
     if (!status && l->count == 0) {
         status = sl_fail(err, SL_EDATA, l->name, "no samples");
     }

@@ -119,7 +119,10 @@ static enum sl_status describe(struct packing *p, struct sl_error *err)
     for (size_t i = 0; i < l->count && !status; i++) {
         const struct sl_layered_sample *s = &l->samples[i];
         bool last = i + 1 == l->count;
-        int64_t duration = (last ? l->end : s[1].dts) - s->dts, offset = s->pts - s->dts;
+        /* Together as long as what is shown, so that the rate that players work out is true. */
+        int64_t next = last ? l->end + l->samples[0].dts : s[1].dts;
+        int64_t duration = last && next <= s->dts ? 1 : next - s->dts;
+        int64_t offset = s->pts - s->dts;
         struct sl_mp4_sample sample = {.size = s->out_size, .sync = s->key};
         if (duration < 1 || duration > UINT32_MAX / factor || offset > UINT32_MAX / factor) {
             return sl_fail(err, SL_EDATA, l->name,
@@ -179,7 +182,7 @@ static void write_tables(const void *opaque, struct sl_writer *w)
 
 static void write_front(const struct packing *p, struct sl_writer *w)
 {
-    uint64_t shown = p->tables.duration - (uint64_t)(p->track.info.decode_delay * p->track.factor);
+    uint64_t shown = (uint64_t)(p->l->end * p->track.factor);
     struct sl_mp4_times times = {.media = p->tables.duration, .shown = shown};
     size_t box = sl_box_begin(w, "ftyp");
     sl_write_text(w, "isom");
