@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import subprocess
@@ -184,6 +185,84 @@ def test_pictures_left_out(tmp_path, clip):
     assert sorted((s["pts"], s["duration"]) for s in stream.samples) == \
         [(d, 2) for d in range(0, 58, 2)] + [(58, 1)]
     assert all(r % 2 == 0 for s in stream.samples for r in s["refs"])
+
+
+def random_schedule(seed):
+    """Groups of any size, split anywhere, with layers, references and QPs by chance, and pictures of
+    the source left out. Valid but for its DPB, perhaps, which is for the product to find out."""
+    r = random.Random(seed)
+    frames, shown, anchors, limit = [], 0, [], r.choice([1, 2, 4, 9])
+
+    def some(pool, least):
+        pool = [d for d in pool if d is not None]
+        keep = r.sample(pool, r.randint(min(least, len(pool)), len(pool)))
+        return sorted(set(keep))
+
+    def add(display, kind, layer, refs=()):
+        top = max([f["layer"] for f in frames if f["display"] in refs], default=0)
+        f = {"display": display, "decode": len(frames), "type": kind, "layer": layer,
+             "max_ref_layer": r.randint(top, max(layer - 1, top))}
+        if refs:
+            f["refs"] = sorted(refs)
+        if r.random() < 0.2:
+            f[r.choice(["qp", "qp_offset"])] = r.randint(1, 80) / 2 if r.random() < 0.5 else 6
+        frames.append(f)
+
+    def split(inside, low, high, layer, chain):
+        if not inside:
+            return
+        at = r.randrange(len(inside))
+        leaf = len(inside) == 1 or layer == 7
+        refs = {low, high} | set(some(chain, 0)[:3])
+        if leaf:
+            for d in inside:
+                add(d, "b", layer, refs)
+            return
+        middle = inside[at]
+        add(middle, "bref", layer, refs)
+        halves = [(inside[:at], low, middle), (inside[at + 1:], middle, high)]
+        if r.random() < 0.2:
+            halves.reverse()
+        for half, a, b in halves:
+            split(half, a, b, layer + 1, [low, high, middle])
+
+    for period in range(r.randint(1, 3)):
+        add(shown, "idr", 0)
+        anchors = [shown]
+        shown += r.choice([1, 1, 1, 2])
+        for _ in range(r.randint(0, 6)):
+            inside = []
+            for _ in range(r.choice([0, 0, 1, 3, 7, 15]) if limit > 1 else 0):
+                inside.append(shown)
+                shown += r.choice([1, 1, 1, 1, 2])
+            if r.random() < 0.1:
+                add(shown, "i", 0)
+            else:
+                add(shown, "p", 0, {anchors[-1]} | set(some(anchors[-limit:], 0)))
+            anchors.append(shown)
+            shown += 1
+            split(inside, anchors[-2], anchors[-1], r.randint(1, 2), anchors[-2:])
+    return {"version": 1, "gop": 16, "frames": frames}, shown
+
+
+@pytest.mark.parametrize("seed", range(200 if os.environ.get("SLUICE_SOAK") else 12))
+def test_random_schedules(tmp_path, clip, seed):
+    """What the product takes, it codes as it was told; the rest it refuses before it begins."""
+    ir, length = random_schedule(seed)
+    (tmp_path / "s.json").write_text(json.dumps(ir, indent=0))
+    check = sluice("schedule", "check", tmp_path / "s.json", ok=False)
+    cfg = config(frame_ir="s.json", threads=1 + seed % 4, preset=["veryfast", "fast"][seed % 2])
+    if check.returncode != 0:
+        done = encode(tmp_path, clip(300), cfg, ok=False)
+        assert done.returncode == 1 and b"s.json" in done.stderr
+        assert b"dpb" in check.stderr.lower() or b"reorder" in check.stderr, check.stderr
+        return
+    stream, picture = judge(tmp_path, clip(300), cfg, "--extended")
+    assert stream.shown == sorted(f["display"] for f in ir["frames"])
+    for s, f in zip(stream.samples, ir["frames"]):
+        assert (s["display_frame"], s["temporal_layer"]) == (f["display"], f["layer"])
+        assert set(s["refs"]) <= set(f.get("refs", []))
+        assert s["type"] == "sample" and "qp" not in f or s["qp"] == int(f["qp"] + 0.5)
 
 
 def test_qp_of_a_picture_wins(tmp_path, clip):
