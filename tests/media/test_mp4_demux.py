@@ -20,7 +20,7 @@ H264 = ["-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-g", "24", "-pix_
 
 def dump(path, *args, ok=True):
     """Tracks, packets of each track in the order of the file, and how it ended."""
-    done = run([DUMP, *args, path])
+    done = run([DUMP, *args, path], env={**os.environ, "SLUICE_MODULES": str(pathlib.Path(SLUICE).parent / "modules")})
     assert b"Sanitizer" not in done.stderr and b"runtime error" not in done.stderr, done.stderr.decode()
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     end = lines.pop()

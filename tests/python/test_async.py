@@ -268,8 +268,9 @@ def test_early_leave(media):
         async for chunk in sluice.remux(apieces(media("long.mkv"), log=log)):
             break
         gc.collect()
-        for _ in range(500):  # the loop closes generators that nobody refers to, in its own time
-            await asyncio.sleep(0.01)
+        for _ in range(100):  # the loop closes generators that nobody refers to, once its thread has let go
+            gc.collect()
+            await asyncio.sleep(0.05)
             if len(log) == 3:
                 break
         assert log == ["closed"] * 3
