@@ -168,25 +168,32 @@ static void path_text(const struct sl_json_place *const *path, size_t count, cha
     }
 }
 
-enum sl_status sl_json_fail(const struct sl_json *j, const struct sl_json_place *place,
-                            struct sl_error *err, const char *fmt, ...)
+static SL_PRINTF(4, 0) enum sl_status
+    fail(const struct sl_json *j, const struct sl_json_place *place, struct sl_error *err,
+         const char *fmt, va_list args)
 {
     const struct sl_json_place *path[DEPTH_MAX];
     size_t count = unwind(place, path), line, column;
     char where[96], msg[sizeof err->msg];
-    va_list args;
-    if (!err) {
-        return SL_EDATA; /* looking for the place takes time */
-    }
-    va_start(args, fmt);
     if (vsnprintf(msg, sizeof msg, fmt, args) < 0) {
         msg[0] = '\0';
     }
-    va_end(args);
     path_text(path, count, where, sizeof where);
     line_and_column(j->text, locate(j, path, count), &line, &column);
     return sl_fail(err, SL_EDATA, j->name, "line %zu, column %zu: %s%s%s", j->lines_before + line,
                    column, where, where[0] ? ": " : "", msg);
+}
+
+enum sl_status sl_json_fail(const struct sl_json *j, const struct sl_json_place *place,
+                            struct sl_error *err, const char *fmt, ...)
+{
+    va_list args;
+    if (err) { /* looking for the place takes time */
+        va_start(args, fmt);
+        (void)fail(j, place, err, fmt, args);
+        va_end(args);
+    }
+    return SL_EDATA;
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */

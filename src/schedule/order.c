@@ -58,6 +58,7 @@ size_t sl_schedule_group(const struct sl_schedule *s, size_t first)
 enum sl_status sl_schedule_mark(struct sl_schedule *s, struct sl_error *err)
 {
     struct sl_schedule_shown *shown = sl_schedule_shown(s);
+    size_t largest = 1;
     int open = -1; /* highest layer that a later picture without names may refer to */
     if (!shown) {
         return sl_fail_memory(err);
@@ -82,14 +83,12 @@ enum sl_status sl_schedule_mark(struct sl_schedule *s, struct sl_error *err)
             }
         }
     }
-    for (size_t i = 0; s->gop == 0 && i < s->count;) {
+    for (size_t i = 0; i < s->count;) {
         size_t group = sl_schedule_group(s, i);
-        if (group > 1 && s->gop < (int32_t)group) {
-            s->gop = (int32_t)group;
-        }
+        largest = group > largest ? group : largest;
         i += group;
     }
-    s->gop = s->gop ? s->gop : 1;
+    s->gop = s->gop ? s->gop : (int32_t)largest;
     sl_free(shown);
     return SL_OK;
 }

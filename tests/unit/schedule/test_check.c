@@ -199,6 +199,21 @@ static void completed(void **state)
     sl_schedule_clear(&s);
 }
 
+/* The largest group need not be the first. */
+static void gop_of_the_largest(void **state)
+{
+    struct sl_schedule s;
+    (void)state;
+    accept(&s,
+           HEAD(F0 "," P("2", "1", "0", ",\"refs\":[0]") "," B("1", "2", "1", "0", "0,2") "," P(
+               "6", "3", "0", ",\"refs\":[2]") "," B("3", "4", "1", "0",
+                                                     "2,6") "," B("4", "5", "1", "0",
+                                                                  "2,6") "," P("7", "6", "0",
+                                                                               ",\"refs\":[6]")));
+    assert_int_equal(s.gop, 3);
+    sl_schedule_clear(&s);
+}
+
 /* Pictures that the schedule leaves out, ids, offsets, references left open. */
 static void of_the_users_own(void **state)
 {
@@ -275,8 +290,13 @@ static void memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refused), cmocka_unit_test(completed), cmocka_unit_test(of_the_users_own),
-        cmocka_unit_test(steps),   cmocka_unit_test(zero_byte), cmocka_unit_test(memory),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(completed),
+        cmocka_unit_test(of_the_users_own),
+        cmocka_unit_test(steps),
+        cmocka_unit_test(gop_of_the_largest),
+        cmocka_unit_test(zero_byte),
+        cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
