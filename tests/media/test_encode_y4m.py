@@ -140,6 +140,7 @@ def test_tails_are_evenly_sampled(tmp_path, clip):
                                    "direct=auto:8x8dct=0", "no-cabac:no-deblock", "slices=3",
                                    "sliced-threads=1", "qp=30", "bitrate=200", "subme=0:me=dia",
                                    "constrained-intra=1", "rc-lookahead=0", "aq-mode=3:psy-rd=1,0.5"])
+@pytest.mark.soak
 def test_tools_of_x264(tmp_path, clip, extra):
     """Whatever x264 is told to use, layers can be dropped."""
     extra = extra.replace(":bframes-x", "")
@@ -147,6 +148,7 @@ def test_tools_of_x264(tmp_path, clip, extra):
 
 
 @pytest.mark.parametrize("preset", ["ultrafast", "fast", "slower"])
+@pytest.mark.soak
 def test_presets(tmp_path, clip, preset):
     judge(tmp_path, clip(50), config(preset=preset, keyint=40))
 
@@ -246,6 +248,7 @@ def random_schedule(seed):
 
 
 @pytest.mark.parametrize("seed", range(200 if os.environ.get("SLUICE_SOAK") else 12))
+@pytest.mark.soak
 def test_random_schedules(tmp_path, clip, seed):
     """What the product takes, it codes as it was told; the rest it refuses before it begins."""
     ir, length = random_schedule(seed)
@@ -526,6 +529,7 @@ CLIPS = ["dog-720p30-h264-aac.mp4", "juggle-720p24-h264-noaudio.mp4", "bbb-480p2
 
 
 @pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.soak
 def test_corpus(tmp_path, name):
     """The config of the issue, on what cameras saw. Three seconds each; all of it in make soak."""
     if not CORPUS.is_dir():
