@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* sluice layers, sluice pack: one stream in, one file out. */
+#include "cli/run.h"
 
-#include "cli/cli.h"
-
-static int handle(void *opaque, const char *key, const char *value)
+static int layers_input(void *opaque, const char *key, const char *value)
 {
     struct sl_layers_params *p = opaque;
-    (void)key;
-    if (p->input[0]) {
-        (void)fprintf(stderr, "sluice: %s: one input is enough\n", value);
-        return CLI_USAGE;
-    }
-    if (strlen(value) >= sizeof p->input) {
-        (void)fprintf(stderr, "sluice: the input's name is too long\n");
-        return CLI_USAGE;
-    }
-    memcpy(p->input, value, strlen(value) + 1);
-    return -1;
+    (void)key; /* there are no own options */
+    return cli_take_input(p->input, sizeof p->input, value);
 }
 
 int cmd_layers(int argc, char **argv)
@@ -34,28 +22,51 @@ int cmd_layers(int argc, char **argv)
         .short_output = "output",
     };
     struct sl_error err = {0};
-    struct sl_layers_params *p = calloc(1, sizeof *p);
-    int status;
-    if (!p) {
-        (void)fprintf(stderr, "sluice: out of memory\n");
-        return CLI_FAILED;
+    struct sl_layers_params p;
+    if (sl_layers_params_default(&p, sizeof p, &err) != SL_OK) {
+        return cli_report(&err);
     }
-    if (sl_layers_params_default(p, sizeof *p, &err) != SL_OK) {
-        status = cli_report(&err);
-        goto out;
+    int status = cli_parse(&command, argc, argv, &p, layers_input, &p);
+    if (status < 0) {
+        status = cli_need_files(&command, p.input, p.output);
     }
-    status = cli_parse(&command, argc, argv, p, handle, p);
     if (status >= 0) {
-        goto out;
+        return status;
     }
-    if (!p->input[0] || !p->output[0]) {
-        (void)fprintf(stderr, "sluice: %s (see: sluice layers --help)\n",
-                      p->input[0] ? "-o OUTPUT is missing" : "no input is named");
-        status = CLI_USAGE;
-        goto out;
+    return sl_layers_run(&p, &cli_log, &err) == SL_OK ? CLI_OK : cli_report(&err);
+}
+
+static int pack_input(void *opaque, const char *key, const char *value)
+{
+    struct sl_pack_params *p = opaque;
+    (void)key; /* there are no own options */
+    return cli_take_input(p->input, sizeof p->input, value);
+}
+
+int cmd_pack(int argc, char **argv)
+{
+    const struct cli_command command = {
+        .name = "pack",
+        .arguments = "INPUT.h264 -o OUTPUT.mp4",
+        .summary = "Makes an MP4 of an Annex B stream and its sample index, whose data lies layer "
+                   "by layer, so that the\n"
+                   "beginning of each GOP is a lower frame rate. Beside it: which bytes each "
+                   "picture needs.",
+        .example = "sluice pack run.h264 --metadata samples.jsonl -o run.mp4",
+        .table = sl_pack_options(),
+        .short_output = "output",
+    };
+    struct sl_error err = {0};
+    struct sl_pack_params p;
+    if (sl_pack_params_default(&p, sizeof p, &err) != SL_OK) {
+        return cli_report(&err);
     }
-    status = sl_layers_run(p, &cli_log, &err) == SL_OK ? CLI_OK : cli_report(&err);
-out:
-    free(p);
-    return status;
+    int status = cli_parse(&command, argc, argv, &p, pack_input, &p);
+    if (status < 0) {
+        status = cli_need_files(&command, p.input, p.output);
+    }
+    if (status >= 0) {
+        return status;
+    }
+    return sl_pack_run(&p, &cli_log, &err) == SL_OK ? CLI_OK : cli_report(&err);
 }
