@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "api/params.h"
 #include "base/error.h"
 
 #define PATH(name, field, words)                                                                   \
@@ -40,13 +41,7 @@ const struct sl_option *sl_encode_y4m_options(void)
 enum sl_status sl_encode_y4m_params_default(struct sl_encode_y4m_params *params, uint32_t size,
                                             struct sl_error *err)
 {
-    if (!params || size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "%u is not a size that this library knows (%zu)", size, sizeof *params);
-    }
-    memset(params, 0, sizeof *params);
-    params->struct_size = size;
-    return sl_options_default(table, params, err);
+    return sl_params_default(table, params, size, sizeof *params, err);
 }
 
 enum sl_status sl_encode_y4m_open(struct sl_encode_y4m **out,
@@ -54,9 +49,10 @@ enum sl_status sl_encode_y4m_open(struct sl_encode_y4m **out,
                                   const struct sl_encode_y4m_events *events,
                                   const struct sl_log *log, struct sl_error *err)
 {
-    if (!out || !params || params->struct_size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "params were not filled by sl_encode_y4m_params_default()");
+    enum sl_status status =
+        sl_params_check(out ? params : NULL, sizeof *params, "sl_encode_y4m_params_default", err);
+    if (status != SL_OK) {
+        return status;
     }
     *out = NULL;
     const struct {

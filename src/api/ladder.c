@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "pipeline/ladder.h"
 
-#include <string.h>
-
 #include <sluice/ladder.h>
 
+#include "api/params.h"
 #include "base/error.h"
 #include "base/rational.h"
 #include "pipeline/ladder_plan.h"
@@ -147,22 +146,17 @@ const struct sl_option *sl_ladder_options(void)
 enum sl_status sl_ladder_params_default(struct sl_ladder_params *params, uint32_t size,
                                         struct sl_error *err)
 {
-    if (!params || size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "%u is not a size that this library knows (%zu)", size, sizeof *params);
-    }
-    memset(params, 0, sizeof *params);
-    params->struct_size = size;
-    return sl_options_default(table, params, err);
+    return sl_params_default(table, params, size, sizeof *params, err);
 }
 
 enum sl_status sl_ladder_open(struct sl_ladder **out, const struct sl_ladder_params *params,
                               const struct sl_ladder_events *events, const struct sl_log *log,
                               struct sl_error *err)
 {
-    if (!out || !params || params->struct_size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "params were not filled by sl_ladder_params_default()");
+    enum sl_status status =
+        sl_params_check(out ? params : NULL, sizeof *params, "sl_ladder_params_default", err);
+    if (status != SL_OK) {
+        return status;
     }
     *out = NULL;
     if (!params->input[0]) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stddef.h>
-#include <string.h>
 
+#include "api/params.h"
 #include "base/error.h"
 #include "pipeline/pack.h"
 
@@ -30,13 +30,7 @@ static const struct sl_option table[] = {
 enum sl_status sl_layers_params_default(struct sl_layers_params *params, uint32_t size,
                                         struct sl_error *err)
 {
-    if (!params || size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "%u is not a size that this library knows (%zu)", size, sizeof *params);
-    }
-    memset(params, 0, sizeof *params);
-    params->struct_size = size;
-    return sl_options_default(table, params, err);
+    return sl_params_default(table, params, size, sizeof *params, err);
 }
 
 const struct sl_option *sl_layers_options(void)
@@ -47,9 +41,10 @@ const struct sl_option *sl_layers_options(void)
 enum sl_status sl_layers_run(const struct sl_layers_params *params, const struct sl_log *log,
                              struct sl_error *err)
 {
-    if (!params || params->struct_size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "params were not filled by sl_layers_params_default()");
+    enum sl_status status =
+        sl_params_check(params, sizeof *params, "sl_layers_params_default", err);
+    if (status != SL_OK) {
+        return status;
     }
     if (!params->input[0] || !params->output[0]) {
         return sl_fail(err, SL_EINVAL, params->input[0] ? "output" : "input", "no file is named");

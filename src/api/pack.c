@@ -2,8 +2,8 @@
 #include "pipeline/pack.h"
 
 #include <stddef.h>
-#include <string.h>
 
+#include "api/params.h"
 #include "base/error.h"
 
 #define AT(field) offsetof(struct sl_pack_params, field)
@@ -32,13 +32,7 @@ static const struct sl_option table[] = {
 enum sl_status sl_pack_params_default(struct sl_pack_params *params, uint32_t size,
                                       struct sl_error *err)
 {
-    if (!params || size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "%u is not a size that this library knows (%zu)", size, sizeof *params);
-    }
-    memset(params, 0, sizeof *params);
-    params->struct_size = size;
-    return sl_options_default(table, params, err);
+    return sl_params_default(table, params, size, sizeof *params, err);
 }
 
 const struct sl_option *sl_pack_options(void)
@@ -49,9 +43,9 @@ const struct sl_option *sl_pack_options(void)
 enum sl_status sl_pack_run(const struct sl_pack_params *params, const struct sl_log *log,
                            struct sl_error *err)
 {
-    if (!params || params->struct_size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "params were not filled by sl_pack_params_default()");
+    enum sl_status status = sl_params_check(params, sizeof *params, "sl_pack_params_default", err);
+    if (status != SL_OK) {
+        return status;
     }
     if (!params->input[0] || !params->output[0]) {
         return sl_fail(err, SL_EINVAL, params->input[0] ? "output" : "input", "no file is named");

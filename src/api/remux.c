@@ -2,8 +2,8 @@
 #include "pipeline/remux.h"
 
 #include <stddef.h>
-#include <string.h>
 
+#include "api/params.h"
 #include "base/error.h"
 #include "base/rational.h"
 
@@ -140,13 +140,7 @@ const struct sl_option *sl_remux_options(void)
 enum sl_status sl_remux_params_default(struct sl_remux_params *params, uint32_t size,
                                        struct sl_error *err)
 {
-    if (!params || size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "%u is not a size that this library knows (%zu)", size, sizeof *params);
-    }
-    memset(params, 0, sizeof *params);
-    params->struct_size = size;
-    return sl_options_default(table, params, err);
+    return sl_params_default(table, params, size, sizeof *params, err);
 }
 
 static bool in_range(struct sl_rational r)
@@ -192,9 +186,9 @@ enum sl_status sl_remux_open(struct sl_remux **out, const struct sl_remux_params
                              struct sl_error *err)
 {
     enum sl_status st;
-    if (!out || !params || params->struct_size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "params were not filled by sl_remux_params_default()");
+    st = sl_params_check(out ? params : NULL, sizeof *params, "sl_remux_params_default", err);
+    if (st != SL_OK) {
+        return st;
     }
     *out = NULL;
     st = check(params, err);
@@ -207,9 +201,9 @@ enum sl_status sl_remux_open_source(struct sl_remux **out, const struct sl_remux
                                     struct sl_error *err)
 {
     enum sl_status st;
-    if (!out || !params || params->struct_size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "params were not filled by sl_remux_params_default()");
+    st = sl_params_check(out ? params : NULL, sizeof *params, "sl_remux_params_default", err);
+    if (st != SL_OK) {
+        return st;
     }
     *out = NULL;
     if (!source || !source->read || params->input[0]) {

@@ -6,6 +6,7 @@
 
 #include <sluice/schedule.h>
 
+#include "api/params.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "pipeline/whole.h"
@@ -75,13 +76,7 @@ struct sl_schedule_doc {
 enum sl_status sl_schedule_params_default(struct sl_schedule_params *params, uint32_t size,
                                           struct sl_error *err)
 {
-    if (!params || size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "%u is not a size that this library knows (%zu)", size, sizeof *params);
-    }
-    memset(params, 0, sizeof *params);
-    params->struct_size = size;
-    return sl_options_default(table, params, err);
+    return sl_params_default(table, params, size, sizeof *params, err);
 }
 
 const struct sl_option *sl_schedule_options(void)
@@ -131,9 +126,10 @@ enum sl_status sl_schedule_doc_make(struct sl_schedule_doc **out,
     struct sl_schedule_plan plan;
     struct sl_schedule_doc *doc;
     enum sl_status status;
-    if (!out || !params || params->struct_size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, "struct_size",
-                       "params were not filled by sl_schedule_params_default()");
+    status =
+        sl_params_check(out ? params : NULL, sizeof *params, "sl_schedule_params_default", err);
+    if (status != SL_OK) {
+        return status;
     }
     *out = NULL;
     status = plan_of(params, &plan, err);

@@ -3,6 +3,7 @@
 
 #include <sluice/serve.h>
 
+#include "api/params.h"
 #include "base/error.h"
 #include "serve/server.h"
 
@@ -14,13 +15,7 @@ const struct sl_option *sl_serve_options(void)
 enum sl_status sl_serve_params_default(struct sl_serve_params *params, uint32_t size,
                                        struct sl_error *err)
 {
-    if (!params || size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, NULL, "struct sl_serve_params has %u bytes here, not %u",
-                       (unsigned)sizeof *params, (unsigned)size);
-    }
-    memset(params, 0, sizeof *params);
-    params->struct_size = size;
-    return sl_options_default(sl_serve_table(), params, err);
+    return sl_params_default(sl_serve_table(), params, size, sizeof *params, err);
 }
 
 /* Fields can be set without sl_options_set, which checks them by the same table. */
@@ -51,13 +46,11 @@ enum sl_status sl_server_open(struct sl_server **out, const struct sl_serve_para
 {
     enum sl_status status;
 
-    if (!out || !params) {
-        return sl_fail(err, SL_EINVAL, NULL, "sl_server_open needs out and params");
+    status = sl_params_check(out ? params : NULL, sizeof *params, "sl_serve_params_default", err);
+    if (status != SL_OK) {
+        return status;
     }
     *out = NULL;
-    if (params->struct_size != sizeof *params) {
-        return sl_fail(err, SL_EINVAL, NULL, "params were not made by sl_serve_params_default");
-    }
     if (!is_text(params->root, sizeof params->root)) {
         return sl_fail(err, SL_EINVAL, "root", "a directory is expected");
     }
