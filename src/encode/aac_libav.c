@@ -1,22 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* AAC-LC by libavcodec's own encoder. Part of module encode-libav.
- *
- * Packets lie on one grid of 1024 samples: the first starts at the first sample less the encoder's
- * delay (track.delay, one frame), each is 1024 long, and there are as many as it takes to bring
- * back the last sample. What libavcodec says about times is checked against that and not used. */
-#include <stdio.h>
-#include <string.h>
-
-#include <libavcodec/avcodec.h>
+/* AAC-LC by libavcodec's own encoder. Part of module encode-libav. */
 #include <libavutil/channel_layout.h>
-#include <libavutil/mem.h>
 #include <libavutil/opt.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/rational.h"
 #include "encode/backends.h"
+#include "encode/sound_libav.h"
 #include "media/aac.h"
 #include "media/track.h"
 
@@ -26,35 +16,6 @@
 #define CHANNEL_BITRATE 64000 /* default, bit/s: transparent for most stereo at 128k */
 #define CHANNEL_RATE_MAX                                                                           \
     INT64_C(6144) /* bits a frame and channel may take (ISO/IEC 14496-3 4.5.3.3) */
-
-struct encoder {
-    struct sl_encoder base;
-    AVCodecContext *avctx;
-    AVFrame *frame;
-    AVPacket *packet;
-    int64_t first;   /* pts of the first sample */
-    int64_t samples; /* sent so far that are meant */
-    int64_t packets; /* received so far */
-    bool ended;      /* a short frame was sent: none may follow */
-    bool flushing;
-};
-
-static struct encoder *cast(struct sl_encoder *e)
-{
-    return (struct encoder *)e;
-}
-
-static enum sl_status fail_av(struct sl_error *err, int code, const char *what)
-{
-    if (code == AVERROR(ENOMEM)) {
-        return sl_fail_memory(err);
-    }
-    char text[AV_ERROR_MAX_STRING_SIZE];
-    av_strerror(code, text, sizeof text);
-    return sl_fail(err, SL_EDATA, NAME, "%s: %s", what, text);
-}
-
-/* ---- open ------------------------------------------------------------------------------- */
 
 /* Layouts that AAC has a channel configuration for go by that, so that no program config element
  * is needed. "5.1(side)" is what AC-3 and our mixing call the layout that AAC's table 1.19 knows
@@ -71,8 +32,8 @@ static uint64_t layout_for(const struct sl_encode_params *p)
     return layout;
 }
 
-static enum sl_status check_params(const struct sl_encode_params *p, const AVCodec *codec,
-                                   struct sl_error *err)
+static enum sl_status aac_check(const struct sl_encode_params *p, const AVCodec *codec,
+                                struct sl_error *err)
 {
     bool known = false;
     for (const int *rate = codec->supported_samplerates; rate && *rate; rate++) {
@@ -98,31 +59,11 @@ static enum sl_status check_params(const struct sl_encode_params *p, const AVCod
     return SL_OK;
 }
 
-static enum sl_status open_codec(struct encoder *e, const struct sl_encode_params *p,
-                                 struct sl_error *err)
+static enum sl_status aac_configure(AVCodecContext *c, const struct sl_encode_params *p,
+                                    struct sl_error *err)
 {
-    /* Its log is global and has no state of ours: silence, errors come by return code. */
-    av_log_set_level(AV_LOG_QUIET);
-    const AVCodec *codec = avcodec_find_encoder_by_name("aac");
-    if (!codec) {
-        return sl_fail(err, SL_EUNSUPPORTED, NAME, "this libavcodec was built without it");
-    }
-    enum sl_status status = check_params(p, codec, err);
-    if (status != SL_OK) {
-        return status;
-    }
-    AVCodecContext *c = e->avctx = avcodec_alloc_context3(codec);
-    e->frame = av_frame_alloc();
-    e->packet = av_packet_alloc();
-    if (!c || !e->frame || !e->packet) {
-        return sl_fail_memory(err);
-    }
-    c->sample_fmt = AV_SAMPLE_FMT_FLTP;
-    c->sample_rate = p->sample_rate;
-    c->time_base = (AVRational){1, p->sample_rate};
     c->bit_rate = p->bitrate > 0 ? p->bitrate : (int64_t)CHANNEL_BITRATE * p->channels;
     c->profile = FF_PROFILE_AAC_LOW;
-    c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER; /* AudioSpecificConfig in extradata */
     uint64_t layout = layout_for(p);
     if (layout == 0) {
         av_channel_layout_default(&c->ch_layout, p->channels);
@@ -135,26 +76,18 @@ static enum sl_status open_codec(struct encoder *e, const struct sl_encode_param
      * it takes 0.55 of the time of "twoloop" and leaves less error that is not masked
      * (docs/encode.md has the numbers). */
     int code = av_opt_set(c->priv_data, "aac_coder", "fast", 0);
-    if (code >= 0) {
-        code = avcodec_open2(c, codec, NULL);
-    }
-    if (code < 0) {
-        return fail_av(err, code, "cannot be opened");
-    }
-    if (c->frame_size != FRAME || c->initial_padding < 0 || c->initial_padding % FRAME != 0) {
-        return sl_fail(err, SL_EUNSUPPORTED, NAME,
-                       "libavcodec codes %d samples a frame with a delay of %d, expected %d",
-                       c->frame_size, c->initial_padding, FRAME);
-    }
-    return SL_OK;
+    return code < 0 ? sl_sound_libav_fail(err, NAME, code, "cannot be opened") : SL_OK;
 }
 
-static enum sl_status fill_track(struct encoder *e, const struct sl_encode_params *p,
-                                 struct sl_error *err)
+static enum sl_status aac_describe(struct sl_track *t, const AVCodecContext *c,
+                                   const struct sl_encode_params *p, struct sl_error *err)
 {
-    const AVCodecContext *c = e->avctx;
-    struct sl_track *t = &e->base.track;
     struct sl_aac_config config;
+    if (c->initial_padding % FRAME != 0) {
+        return sl_fail(err, SL_EUNSUPPORTED, NAME,
+                       "libavcodec has a delay of %d samples, expected whole frames of %d",
+                       c->initial_padding, FRAME);
+    }
     enum sl_status status =
         sl_aac_parse_config(c->extradata, (size_t)c->extradata_size, &config, err);
     if (status != SL_OK) {
@@ -165,188 +98,25 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_encode_param
                        "AudioSpecificConfig says object type %u at %u Hz, asked for 2 at %d Hz",
                        config.object_type, config.sample_rate, p->sample_rate);
     }
-    t->kind = SL_KIND_AUDIO;
-    t->codec = SL_CODEC_AAC;
-    (void)snprintf(t->codec_name, sizeof t->codec_name, "%s", "aac");
-    t->timebase = sl_rational(1, p->sample_rate);
-    t->sample_rate = p->sample_rate;
-    t->channels = p->channels;
-    t->channel_layout =
-        c->ch_layout.order == AV_CHANNEL_ORDER_NATIVE ? c->ch_layout.u.mask : p->channel_layout;
-    t->bitrate = c->bit_rate;
     t->profile = 2;
-    t->delay = c->initial_padding;
-    t->decode_delay = c->initial_padding;
-    return sl_track_set_config(t, c->extradata, (size_t)c->extradata_size, err);
+    return SL_OK;
 }
 
-static void aac_destroy(struct sl_encoder *base)
-{
-    struct encoder *e = cast(base);
-    if (!e) {
-        return;
-    }
-    avcodec_free_context(&e->avctx);
-    av_frame_free(&e->frame);
-    av_packet_free(&e->packet);
-    sl_track_clear(&e->base.track);
-    sl_free(e);
-}
+static const struct sl_sound_coder coder = {
+    .ops = &sl_encode_aac_libav,
+    .libav_name = "aac",
+    .codec = SL_CODEC_AAC,
+    .frame = FRAME,
+    .has_times = true,
+    .check = aac_check,
+    .configure = aac_configure,
+    .describe = aac_describe,
+};
 
 static enum sl_status aac_open(struct sl_encoder **out, const struct sl_encode_params *params,
                                struct sl_error *err)
 {
-    *out = NULL;
-    struct encoder *e = sl_alloc_zero(sizeof *e);
-    if (!e) {
-        return sl_fail_memory(err);
-    }
-    e->base.ops = &sl_encode_aac_libav;
-    sl_track_init(&e->base.track);
-    e->first = SL_NO_TIME;
-    enum sl_status status = open_codec(e, params, err);
-    if (status == SL_OK) {
-        status = fill_track(e, params, err);
-    }
-    if (status == SL_OK) {
-        *out = &e->base;
-    } else {
-        aac_destroy(&e->base);
-    }
-    return status;
-}
-
-/* ---- encode ----------------------------------------------------------------------------- */
-
-/* Samples of the frame that are meant: the sound filter pads the last one and says so in the
- * duration (filter/sound.h). */
-static int32_t meant(const struct sl_frame *f)
-{
-    bool shorter = f->duration != SL_NO_TIME && f->duration >= 0 && f->duration < f->samples;
-    return shorter ? (int32_t)f->duration : f->samples;
-}
-
-static enum sl_status check_frame(const struct encoder *e, const struct sl_frame *f,
-                                  struct sl_error *err)
-{
-    const struct sl_track *t = &e->base.track;
-    if (f->kind != SL_KIND_AUDIO || f->sample_format != SL_SAMPLE_F32P ||
-        f->sample_rate != t->sample_rate || f->channels != t->channels) {
-        return sl_fail(err, SL_EINVAL, NAME,
-                       "frame has %d channels at %d Hz, expected %d planes of float at %d Hz",
-                       f->channels, f->sample_rate, t->channels, t->sample_rate);
-    }
-    if (e->ended || f->samples < 1 || f->samples > FRAME) {
-        return sl_fail(err, SL_EINVAL, NAME,
-                       "frame of %d samples%s, expected %d (fewer only at the end)", f->samples,
-                       e->ended ? " after a short one" : "", FRAME);
-    }
-    if (f->pts == SL_NO_TIME || (e->first != SL_NO_TIME && f->pts != e->first + e->samples)) {
-        return sl_fail(err, SL_EINVAL, NAME, "frame starts at sample %lld, expected %lld",
-                       (long long)f->pts,
-                       (long long)(e->first == SL_NO_TIME ? 0 : e->first + e->samples));
-    }
-    return SL_OK;
-}
-
-static enum sl_status aac_send(struct sl_encoder *base, struct sl_frame *frame,
-                               struct sl_error *err)
-{
-    struct encoder *e = cast(base);
-    if (e->flushing) {
-        return frame ? sl_fail(err, SL_EINVAL, NAME, "frame after the end") : SL_OK;
-    }
-    if (frame) {
-        enum sl_status status = check_frame(e, frame, err);
-        if (status != SL_OK) {
-            return status;
-        }
-        AVFrame *f = e->frame;
-        f->format = AV_SAMPLE_FMT_FLTP;
-        f->sample_rate = frame->sample_rate;
-        f->nb_samples = frame->samples;
-        f->pts = e->samples;
-        int code = av_channel_layout_copy(&f->ch_layout, &e->avctx->ch_layout);
-        if (code >= 0) {
-            code = av_frame_get_buffer(f, 0);
-        }
-        if (code < 0) {
-            av_frame_unref(f);
-            return fail_av(err, code, "frame");
-        }
-        for (int c = 0; c < frame->channels; c++) {
-            memcpy(f->extended_data[c], frame->plane[c], (size_t)frame->samples * sizeof(float));
-        }
-    }
-    int code = avcodec_send_frame(e->avctx, frame ? e->frame : NULL);
-    av_frame_unref(e->frame);
-    if (code == AVERROR(EAGAIN)) {
-        return SL_EAGAIN;
-    }
-    if (code < 0) {
-        return fail_av(err, code, "frame");
-    }
-    if (!frame) {
-        e->flushing = true;
-        return SL_OK;
-    }
-    if (e->first == SL_NO_TIME) {
-        e->first = frame->pts;
-    }
-    e->samples += meant(frame);
-    e->ended = meant(frame) < FRAME;
-    return SL_OK;
-}
-
-/* Packets that bring back all samples, the priming included. */
-static int64_t packets_needed(const struct encoder *e)
-{
-    return (e->samples + e->base.track.delay + FRAME - 1) / FRAME;
-}
-
-static enum sl_status aac_receive(struct sl_encoder *base, struct sl_packet **out,
-                                  struct sl_error *err)
-{
-    struct encoder *e = cast(base);
-    *out = NULL;
-    int code = avcodec_receive_packet(e->avctx, e->packet);
-    if (code == AVERROR(EAGAIN)) {
-        return SL_EAGAIN;
-    }
-    if (code == AVERROR_EOF && e->samples > 0 && e->packets < packets_needed(e)) {
-        return sl_fail(err, SL_EDATA, NAME, "libavcodec gave %lld packets for %lld samples",
-                       (long long)e->packets, (long long)e->samples);
-    }
-    if (code == AVERROR_EOF) {
-        return SL_EOF;
-    }
-    if (code < 0) {
-        return fail_av(err, code, "encoding failed");
-    }
-    int64_t start = e->packets * FRAME - e->base.track.delay; /* in samples of the sound */
-    struct sl_packet *p = NULL;
-    uint8_t *data;
-    enum sl_status status = SL_OK;
-    if (e->packet->pts != start || e->packet->size <= 0) {
-        status = sl_fail(err, SL_EDATA, NAME, "libavcodec's packet %lld is at %lld, expected %lld",
-                         (long long)e->packets, (long long)e->packet->pts, (long long)start);
-    } else {
-        status = sl_packet_create_data(&p, (size_t)e->packet->size, &data, err);
-    }
-    if (status == SL_OK) {
-        memcpy(data, e->packet->data, (size_t)e->packet->size);
-        p->pts = p->dts = e->first + start;
-        p->duration = FRAME;
-        p->flags = SL_PACKET_KEY;
-        e->packets++;
-        /* Only while flushing is it known which packet is the last. */
-        if (e->flushing && e->packets == packets_needed(e)) {
-            p->trim_end = (int32_t)(start + FRAME - e->samples);
-        }
-        *out = p;
-    }
-    av_packet_unref(e->packet);
-    return status;
+    return sl_sound_libav_open(out, &coder, params, err);
 }
 
 const struct sl_encoder_ops sl_encode_aac_libav = {
@@ -354,7 +124,7 @@ const struct sl_encoder_ops sl_encode_aac_libav = {
     .kind = SL_KIND_AUDIO,
     .codec = SL_CODEC_AAC,
     .open = aac_open,
-    .send = aac_send,
-    .receive = aac_receive,
-    .destroy = aac_destroy,
+    .send = sl_sound_libav_send,
+    .receive = sl_sound_libav_receive,
+    .destroy = sl_sound_libav_destroy,
 };

@@ -14,7 +14,7 @@ extern const struct sl_encoder_ops sl_encode_opus; /* the same, sl_encode_opus_l
 
 /* What module encode-libav exports. */
 #define SL_ENCODE_LIBAV_MODULE "encode-libav"
-#define SL_ENCODE_LIBAV_SYMBOL "sl_encode_aac_libav"
+#define SL_ENCODE_AAC_SYMBOL   "sl_encode_aac_libav"
 #define SL_ENCODE_OPUS_SYMBOL  "sl_encode_opus_libav"
 extern SL_API const struct sl_encoder_ops sl_encode_aac_libav;
 extern SL_API const struct sl_encoder_ops sl_encode_opus_libav;

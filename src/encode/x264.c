@@ -3,20 +3,19 @@
  * what HLS needs: closed groups that start where the caller says, parameter sets in band, and a
  * description of the stream that is read back from the SPS that x264 really wrote. */
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "encode/backends.h"
+#include "encode/h264_track.h"
 #include "encode/x264_log.h"
 #include "encode/x264_params.h"
 #include "media/h264.h"
 #include "media/track.h"
 
 #define NAME       "x264"
-#define START_CODE 4    /* b_annexb: SPS and PPS always get the long start code */
-#define CONFIG_MAX 4096 /* bytes of an avcC; x264's take some 50 */
+#define START_CODE 4 /* b_annexb: SPS and PPS always get the long start code */
 
 /* What has to come out again with a frame; x264 hands the pointer through. */
 struct in_flight {
@@ -96,11 +95,6 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_encode_param
                                  struct sl_error *err)
 {
     struct sl_track *t = &e->base.track;
-    t->kind = SL_KIND_VIDEO;
-    t->codec = SL_CODEC_H264;
-    (void)snprintf(t->codec_name, sizeof t->codec_name, "%s", sl_codec_name(SL_CODEC_H264));
-    t->timebase = p->timebase;
-    t->frame_rate = p->frame_rate;
     t->pixel_format = SL_PIX_YUV420P;
     t->sample_aspect = p->sample_aspect;
     t->colour = p->colour;
@@ -112,20 +106,9 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_encode_param
     if (size <= 0) {
         return sl_x264_refused(&e->log, SL_EDATA, "no parameter sets", err);
     }
-    struct sl_writer config;
-    sl_writer_init(&config, CONFIG_MAX);
     /* The units of one call lie one after the other in memory (x264.h). */
-    enum sl_status status = sl_avcc_from_annexb(nals[0].p_payload, (size_t)size, &config, err);
-    if (status == SL_OK) {
-        status = sl_writer_finish(&config, err);
-    }
-    if (status == SL_OK) {
-        status = sl_track_set_config(t, config.data, config.size, err);
-    }
-    sl_writer_clear(&config);
-    if (status == SL_OK) {
-        status = sl_avcc_parse(t->config, t->config_size, &e->sets, err);
-    }
+    enum sl_status status =
+        sl_h264_track_fill(t, p, nals[0].p_payload, (size_t)size, &e->sets, err);
     if (status != SL_OK) {
         return status;
     }
@@ -253,22 +236,13 @@ static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_er
 static enum sl_status check_frame(const struct encoder *e, const struct sl_frame *f,
                                   struct sl_error *err)
 {
-    const struct sl_track *t = &e->base.track;
-    if (f->kind != SL_KIND_VIDEO || f->format != SL_PIX_YUV420P || f->width != t->width ||
-        f->height != t->height) {
-        const struct sl_pixel_info *info = sl_pixel_info(f->format);
-        return sl_fail(err, SL_EINVAL, NAME, "frame is %s %dx%d, expected yuv420p %dx%d",
-                       info ? info->name : "no picture", f->width, f->height, t->width, t->height);
+    enum sl_status status = sl_h264_track_check(&e->base.track, f, NAME, err);
+    if (status != SL_OK) {
+        return status;
     }
     if (f->pts == SL_NO_TIME || (e->last_pts != SL_NO_TIME && f->pts <= e->last_pts)) {
         return sl_fail(err, SL_EINVAL, NAME, "frame pts %lld after %lld, expected to rise",
                        (long long)f->pts, (long long)e->last_pts);
-    }
-    for (int i = 0; i < 3; i++) {
-        if (f->stride[i] > INT32_MAX || f->stride[i] < INT32_MIN) {
-            return sl_fail(err, SL_EINVAL, NAME, "stride %lld is too large",
-                           (long long)f->stride[i]);
-        }
     }
     return SL_OK;
 }

@@ -2,22 +2,21 @@
 #include "encode/x264_scheduled.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/rational.h"
 #include "encode/backends.h"
+#include "encode/h264_track.h"
 #include "encode/x264_check.h"
 #include "encode/x264_log.h"
 #include "encode/x264_scheduled_params.h"
 #include "media/h264.h"
 #include "media/track.h"
 
-#define NAME       "x264"
-#define CONFIG_MAX 4096 /* bytes of an avcC; x264's take some 50 */
-#define GROUP_MAX  (SL_X264_BFRAMES_MAX + 1)
+#define NAME      "x264"
+#define GROUP_MAX (SL_X264_BFRAMES_MAX + 1)
 
 /* A picture on its way through x264. x264 counts pictures by themselves; a schedule names them by
  * their place in the source, where some may be left out. */
@@ -129,12 +128,6 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_x264_schedul
                                  struct sl_error *err)
 {
     struct sl_track *t = &e->base.track;
-    t->kind = SL_KIND_VIDEO;
-    t->codec = SL_CODEC_H264;
-    (void)snprintf(t->codec_name, sizeof t->codec_name, "%s", sl_codec_name(SL_CODEC_H264));
-    t->timebase = p->encode.timebase;
-    t->frame_rate = p->encode.frame_rate;
-
     x264_nal_t *nals;
     int count;
     int size = x264_encoder_headers(e->x264, &nals, &count);
@@ -142,22 +135,11 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_x264_schedul
         return sl_x264_refused(&e->log, SL_EDATA, "no parameter sets", err);
     }
     struct sl_nal_config sets;
-    struct sl_writer config;
-    sl_writer_init(&config, CONFIG_MAX);
     /* The units of one call lie one after the other in memory (x264.h). */
-    enum sl_status status = sl_avcc_from_annexb(nals[0].p_payload, (size_t)size, &config, err);
-    if (status == SL_OK) {
-        status = sl_writer_finish(&config, err);
-    }
-    if (status == SL_OK) {
-        status = sl_track_set_config(t, config.data, config.size, err);
-    }
-    sl_writer_clear(&config);
+    enum sl_status status =
+        sl_h264_track_fill(t, &p->encode, nals[0].p_payload, (size_t)size, &sets, err);
     if (status == SL_OK) {
         status = sl_h264_describe(t, err);
-    }
-    if (status == SL_OK) {
-        status = sl_avcc_parse(t->config, t->config_size, &sets, err);
     }
     return status == SL_OK ? check_sps(e, &sets, p, err) : status;
 }
@@ -403,18 +385,9 @@ static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_er
 static enum sl_status check_frame(const struct encoder *e, const struct sl_frame *f,
                                   struct sl_error *err)
 {
-    const struct sl_track *t = &e->base.track;
-    if (f->kind != SL_KIND_VIDEO || f->format != SL_PIX_YUV420P || f->width != t->width ||
-        f->height != t->height) {
-        const struct sl_pixel_info *info = sl_pixel_info(f->format);
-        return sl_fail(err, SL_EINVAL, NAME, "frame is %s %dx%d, expected yuv420p %dx%d",
-                       info ? info->name : "no picture", f->width, f->height, t->width, t->height);
-    }
-    for (int i = 0; i < 3; i++) {
-        if (f->stride[i] > INT32_MAX || f->stride[i] < INT32_MIN) {
-            return sl_fail(err, SL_EINVAL, NAME, "stride %lld is too large",
-                           (long long)f->stride[i]);
-        }
+    enum sl_status status = sl_h264_track_check(&e->base.track, f, NAME, err);
+    if (status != SL_OK) {
+        return status;
     }
     if (e->sent >= INT32_MAX / 2) {
         return sl_fail(err, SL_EUNSUPPORTED, NAME, "more than %d pictures", INT32_MAX / 2);
