@@ -512,6 +512,23 @@ def test_x264_is_built_the_same_twice(tmp_path):
     assert made[0] == made[1]
 
 
+@pytest.mark.soak
+def test_the_rest_is_built_without_it(tmp_path):
+    """The source cannot be had: everything else is built, and the command says what is missing."""
+    env = {**os.environ, "SLUICE_X264_SOURCE": str(tmp_path / "nowhere")}
+    tree, out = tmp_path / "tree", tmp_path / "out"
+    assert run(["git", "clone", "-q", ROOT, tree]).returncode == 0
+    done = run(["meson", "setup", out, tree, "-Dweb=disabled", "-Dtests=false"], env=env)
+    assert done.returncode == 0 and b"WARNING" not in done.stdout, done.stdout.decode()[-2000:]
+    done = run(["ninja", "-C", out], env=env)
+    assert done.returncode == 0, done.stdout.decode()[-2000:]
+    for command in (["sluice", "encode-y4m"], ["sluice-h264"]):
+        done = run([out / command[0], *command[1:], "--config", "a", "--annex-b", "b", "--metadata", "c"])
+        said = done.stderr.decode()
+        assert done.returncode == 1 and "could not be fetched" in said and "x264-patch.md" in said, said
+    assert "(encode-y4m): no (" in run([out / "sluice", "--version"]).stdout.decode()
+
+
 def test_the_source_is_what_is_pinned(tmp_path):
     """Another file is never taken, and the reason is said."""
     other = tmp_path / "other.tar.gz"
