@@ -35,6 +35,10 @@ bool sl_rgb_luma(uint8_t matrix, double *kr, double *kb)
 enum sl_rgb_cpu sl_rgb_best_cpu(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") &&
+        __builtin_cpu_supports("avx512vnni")) {
+        return SL_RGB_CPU_AVX512;
+    }
     if (__builtin_cpu_supports("avx2")) {
         return SL_RGB_CPU_AVX2;
     }
@@ -111,7 +115,9 @@ bool sl_rgb_init(struct sl_rgb *rgb, enum sl_pixel_format format, uint8_t in_ran
     rgb->order[2] = reversed ? 0 : 2;
     make_masks(rgb);
 #if defined(__x86_64__) || defined(__i386__)
-    if (cpu == SL_RGB_CPU_AVX2) {
+    if (cpu == SL_RGB_CPU_AVX512) {
+        rgb->blocks = sl_rgb_blocks_avx512;
+    } else if (cpu == SL_RGB_CPU_AVX2) {
         rgb->blocks = sl_rgb_blocks_avx2;
     } else if (cpu == SL_RGB_CPU_SSSE3) {
         rgb->blocks = sl_rgb_blocks_ssse3;

@@ -23,6 +23,7 @@ enum sl_rgb_cpu {
     SL_RGB_CPU_C = 0, /* the reference */
     SL_RGB_CPU_SSSE3,
     SL_RGB_CPU_AVX2,
+    SL_RGB_CPU_AVX512, /* with VBMI and VNNI */
     SL_RGB_CPU_COUNT
 };
 
@@ -64,6 +65,8 @@ void sl_rgb_run_rows(const struct sl_rgb *rgb, const uint8_t *src, ptrdiff_t str
 #if defined(__x86_64__) || defined(__i386__)
 int32_t sl_rgb_blocks_ssse3(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows,
                             int32_t begin);
+int32_t sl_rgb_blocks_avx512(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows,
+                             int32_t begin);
 int32_t sl_rgb_blocks_avx2(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows, int32_t begin);
 #endif
 

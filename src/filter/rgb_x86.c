@@ -48,11 +48,6 @@ AVX2 INLINE __m256i weigh256(struct words256 w, __m256i rg, __m256i b)
     return _mm256_add_epi32(_mm256_madd_epi16(w.rg, rg), _mm256_madd_epi16(w.b, b));
 }
 
-AVX2 INLINE struct words256 sum256(struct words256 a, struct words256 b)
-{
-    return (struct words256){_mm256_add_epi16(a.rg, b.rg), _mm256_add_epi16(a.b, b.b)};
-}
-
 AVX2 INLINE void store_luma256(uint8_t *out, const __m256i y[4])
 {
     __m256i lo = _mm256_packs_epi32(y[0], y[1]), hi = _mm256_packs_epi32(y[2], y[3]);
@@ -61,15 +56,66 @@ AVX2 INLINE void store_luma256(uint8_t *out, const __m256i y[4])
     _mm256_storeu_si256((__m256i *)(void *)out, all);
 }
 
-/* Sums over both rows and pairs of columns, from pixel p on: eight chroma sites in each u, v. */
-AVX2 INLINE void pair_sums256(const struct words256 w[4], const struct consts256 *k, __m256i u[2],
-                              __m256i v[2])
+/* Sixteen pixels, one in each 32 bits: those of even columns, and those of odd ones. Of the two
+ * registers that they come from pixels alternate, which costs no shuffle: 0 8 2 10, 4 12 6 14. */
+struct columns256 {
+    __m256i even, odd;
+};
+
+AVX2 INLINE struct columns256 columns256(__m256i a, __m256i b)
 {
-    for (ptrdiff_t i = 0; i < 2; i++) {
-        const struct words256 *a = &w[2 * i], *b = &w[2 * i + 1];
-        u[i] = _mm256_hadd_epi32(weigh256(*a, k->u_rg, k->u_b), weigh256(*b, k->u_rg, k->u_b));
-        v[i] = _mm256_hadd_epi32(weigh256(*a, k->v_rg, k->v_b), weigh256(*b, k->v_rg, k->v_b));
+    return (struct columns256){_mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xaa),
+                               _mm256_blend_epi32(_mm256_srli_epi64(a, 32), b, 0xaa)};
+}
+
+/* Weighs columns for the chroma sites of 32 pixels: [1 1], or [1 2 1] around the column that the
+ * sites stand on. words: R and G, or B, of both rows added up; aside: of the eight pixels that
+ * begin one column to the left, or end one column to the right. */
+AVX2 INLINE void sites256(const __m256i words[4], __m256i aside, ptrdiff_t siting, __m256i out[2])
+{
+    struct columns256 c[2] = {columns256(words[0], words[1]), columns256(words[2], words[3])};
+    if (siting == SL_RGB_LEFT) {
+        /* The odd column before each even one; that before the first comes from elsewhere. */
+        __m256i order = _mm256_setr_epi32(7, 6, 0, 1, 2, 3, 4, 5);
+        __m256i p0 = _mm256_permutevar8x32_epi32(c[0].odd, order);
+        __m256i p1 = _mm256_permutevar8x32_epi32(c[1].odd, order);
+        c[0].odd = _mm256_add_epi16(c[0].odd, _mm256_blend_epi32(p0, aside, 0x01));
+        c[1].odd = _mm256_add_epi16(c[1].odd, _mm256_blend_epi32(p1, p0, 0x01));
+        c[0].even = _mm256_slli_epi16(c[0].even, 1);
+        c[1].even = _mm256_slli_epi16(c[1].even, 1);
+    } else if (siting == SL_RGB_RIGHT) {
+        __m256i order = _mm256_setr_epi32(2, 3, 4, 5, 6, 7, 1, 0);
+        __m256i n0 = _mm256_permutevar8x32_epi32(c[0].even, order);
+        __m256i n1 = _mm256_permutevar8x32_epi32(c[1].even, order);
+        c[0].even = _mm256_add_epi16(c[0].even, _mm256_blend_epi32(n0, n1, 0x80));
+        c[1].even = _mm256_add_epi16(c[1].even, _mm256_blend_epi32(n1, aside, 0x80));
+        c[0].odd = _mm256_slli_epi16(c[0].odd, 1);
+        c[1].odd = _mm256_slli_epi16(c[1].odd, 1);
     }
+    out[0] = _mm256_add_epi16(c[0].even, c[0].odd);
+    out[1] = _mm256_add_epi16(c[1].even, c[1].odd);
+}
+
+AVX2 INLINE void chroma256(const struct sl_rgb_rows *r, int32_t x, const __m256i rg[2],
+                           const __m256i b[2], ptrdiff_t siting, const struct consts256 *k)
+{
+    int shift = siting == SL_RGB_CENTRE ? 17 : 18;
+    __m256i add = _mm256_set1_epi32((128 << shift) + (1 << (shift - 1)));
+    __m256i u[2], v[2];
+    for (ptrdiff_t i = 0; i < 2; i++) {
+        struct words256 w = {rg[i], b[i]};
+        u[i] = _mm256_srai_epi32(_mm256_add_epi32(weigh256(w, k->u_rg, k->u_b), add), shift);
+        v[i] = _mm256_srai_epi32(_mm256_add_epi32(weigh256(w, k->v_rg, k->v_b), add), shift);
+    }
+    /* Sites of a lane: 0 4 1 5, 8 12 9 13; of the other 2 6 3 7, 10 14 11 15. */
+    __m256i uv =
+        _mm256_packus_epi16(_mm256_packs_epi32(u[0], u[1]), _mm256_packs_epi32(v[0], v[1]));
+    __m128i lo = _mm256_castsi256_si128(uv), hi = _mm256_extracti128_si256(uv, 1);
+    __m128i order = _mm_setr_epi8(0, 4, 2, 6, 1, 5, 3, 7, 8, 12, 10, 14, 9, 13, 11, 15);
+    _mm_storeu_si128((__m128i *)(void *)(r->u + x / 2),
+                     _mm_shuffle_epi8(_mm_unpacklo_epi16(lo, hi), order));
+    _mm_storeu_si128((__m128i *)(void *)(r->v + x / 2),
+                     _mm_shuffle_epi8(_mm_unpackhi_epi16(lo, hi), order));
 }
 
 AVX2 INLINE void block256(const struct sl_rgb *rgb, const struct sl_rgb_rows *r, int32_t x,
@@ -77,47 +123,30 @@ AVX2 INLINE void block256(const struct sl_rgb *rgb, const struct sl_rgb_rows *r,
 {
     const uint8_t *top = r->src[0] + (ptrdiff_t)x * bytes;
     const uint8_t *low = r->src[1] + (ptrdiff_t)x * bytes;
-    struct words256 sums[4];
-    __m256i y0[4], y1[4], u[2], v[2];
+    __m256i y0[4], y1[4], rg[4], b[4], rg_sites[2], b_sites[2];
     __m256i y_add = _mm256_set1_epi32(rgb->coef.y_add);
 
     for (ptrdiff_t i = 0; i < 4; i++) {
-        struct words256 a = load256(top + 8 * i * bytes, bytes, k);
-        struct words256 b = load256(low + 8 * i * bytes, bytes, k);
-        y0[i] = _mm256_srai_epi32(_mm256_add_epi32(weigh256(a, k->y_rg, k->y_b), y_add), 15);
-        y1[i] = _mm256_srai_epi32(_mm256_add_epi32(weigh256(b, k->y_rg, k->y_b), y_add), 15);
-        sums[i] = sum256(a, b);
+        struct words256 t = load256(top + 8 * i * bytes, bytes, k);
+        struct words256 l = load256(low + 8 * i * bytes, bytes, k);
+        y0[i] = _mm256_srai_epi32(_mm256_add_epi32(weigh256(t, k->y_rg, k->y_b), y_add), 15);
+        y1[i] = _mm256_srai_epi32(_mm256_add_epi32(weigh256(l, k->y_rg, k->y_b), y_add), 15);
+        rg[i] = _mm256_add_epi16(t.rg, l.rg);
+        b[i] = _mm256_add_epi16(t.b, l.b);
     }
     store_luma256(r->y[0] + x, y0);
     store_luma256(r->y[1] + x, y1);
-    pair_sums256(sums, k, u, v);
 
-    int shift = 17;
+    struct words256 aside = {y_add, y_add}; /* not looked at where sites stand between columns */
     if (siting != SL_RGB_CENTRE) {
-        /* [1 2 1] is the pairs here plus the pairs one column aside. */
-        __m256i u_aside[2], v_aside[2];
-        shift = 18;
-        for (ptrdiff_t i = 0; i < 4; i++) {
-            sums[i] = sum256(load256(top + (8 * i + siting) * bytes, bytes, k),
-                             load256(low + (8 * i + siting) * bytes, bytes, k));
-        }
-        pair_sums256(sums, k, u_aside, v_aside);
-        for (ptrdiff_t i = 0; i < 2; i++) {
-            u[i] = _mm256_add_epi32(u[i], u_aside[i]);
-            v[i] = _mm256_add_epi32(v[i], v_aside[i]);
-        }
+        ptrdiff_t at = (siting == SL_RGB_LEFT ? -1 : 25) * bytes;
+        struct words256 t = load256(top + at, bytes, k), l = load256(low + at, bytes, k);
+        aside.rg = _mm256_add_epi16(t.rg, l.rg);
+        aside.b = _mm256_add_epi16(t.b, l.b);
     }
-    __m256i add = _mm256_set1_epi32((128 << shift) + (1 << (shift - 1)));
-    for (ptrdiff_t i = 0; i < 2; i++) {
-        u[i] = _mm256_srai_epi32(_mm256_add_epi32(u[i], add), shift);
-        v[i] = _mm256_srai_epi32(_mm256_add_epi32(v[i], add), shift);
-    }
-    /* Each lane holds every other pair of sites: 16-bit interleaving puts them in order. */
-    __m256i uv =
-        _mm256_packus_epi16(_mm256_packs_epi32(u[0], u[1]), _mm256_packs_epi32(v[0], v[1]));
-    __m128i lo = _mm256_castsi256_si128(uv), hi = _mm256_extracti128_si256(uv, 1);
-    _mm_storeu_si128((__m128i *)(void *)(r->u + x / 2), _mm_unpacklo_epi16(lo, hi));
-    _mm_storeu_si128((__m128i *)(void *)(r->v + x / 2), _mm_unpackhi_epi16(lo, hi));
+    sites256(rg, aside.rg, siting, rg_sites);
+    sites256(b, aside.b, siting, b_sites);
+    chroma256(r, x, rg_sites, b_sites, siting, k);
 }
 
 AVX2 INLINE __m256i mask256(const uint8_t masks[2][16], ptrdiff_t bytes)
