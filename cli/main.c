@@ -15,6 +15,7 @@ static const struct {
     {"encode-y4m", cmd_encode_y4m, "encode a Y4M by a schedule of temporal layers, with an index"},
     {"layers", cmd_layers, "drop the upper temporal layers of a stream"},
     {"pack", cmd_pack, "make an MP4 whose data lies layer by layer"},
+    {"frames", cmd_frames, "take pictures out of a file, reading only what they need"},
     {"serve", cmd_serve, "serve a directory over HTTP, with a page that plays it"},
     {"probe", cmd_probe, "show what is inside a file"},
 };

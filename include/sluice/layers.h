@@ -50,6 +50,11 @@ enum sl_pack_layout {
     SL_PACK_CODED = 2 /**< coded order, as any muxer writes it */
 };
 
+enum sl_pack_index_format {
+    SL_PACK_JSONL = 0, /**< JSON lines */
+    SL_PACK_BINARY = 1 /**< compact: some 15 bytes a picture */
+};
+
 /** What to pack. Fill it with sl_pack_params_default(), then change what matters. */
 struct sl_pack_params {
     uint32_t struct_size;              /**< set by sl_pack_params_default() */
@@ -57,7 +62,9 @@ struct sl_pack_params {
     char input[SL_LAYERS_PATH_MAX];    /**< Annex B */
     char metadata[SL_LAYERS_PATH_MAX]; /**< its sample index; empty: beside it */
     char output[SL_LAYERS_PATH_MAX];   /**< MP4 */
-    char index[SL_LAYERS_PATH_MAX];    /**< byte ranges of each picture; empty: output + ".jsonl" */
+    /** what decodes each picture; empty: output + ".jsonl" or ".idx" */
+    char index[SL_LAYERS_PATH_MAX];
+    int index_format; /**< enum sl_pack_index_format */
 };
 
 /** As sl_layers_params_default(). */

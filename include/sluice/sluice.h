@@ -7,6 +7,7 @@
 
 #include <sluice/encode_y4m.h>
 #include <sluice/error.h>
+#include <sluice/frames.h>
 #include <sluice/ladder.h>
 #include <sluice/layers.h>
 #include <sluice/log.h>

@@ -13,12 +13,21 @@
         .capacity = SL_LAYERS_PATH_MAX, .metavar = (unit), .help = (words)                         \
     }
 static const char *const layouts[] = {"gop", "file", "coded", NULL};
+static const char *const index_formats[] = {"jsonl", "binary", NULL};
 
 static const struct sl_option table[] = {
     TEXT("output", output, "FILE", "MP4 to write (required; -o)"),
     TEXT("metadata", metadata, "FILE",
          "sample index of the input; empty: NAME.jsonl or samples.jsonl beside it"),
-    TEXT("index", index, "FILE", "byte ranges of each picture; empty: the output's name + .jsonl"),
+    TEXT("index", index, "FILE",
+         "which bytes each picture needs; empty: the output's name + .jsonl or .idx"),
+    {.key = "index-format",
+     .type = SL_OPTION_ENUM,
+     .offset = AT(index_format),
+     .choices = index_formats,
+     .value_default = "jsonl",
+     .metavar = "jsonl|binary",
+     .help = "JSON lines with all byte ranges, or compact: places and references"},
     {.key = "layout",
      .type = SL_OPTION_ENUM,
      .offset = AT(layout),
@@ -52,6 +61,9 @@ enum sl_status sl_pack_run(const struct sl_pack_params *params, const struct sl_
     }
     if (params->layout < SL_PACK_GOP || params->layout > SL_PACK_CODED) {
         return sl_fail(err, SL_EINVAL, "layout", "%d is not known", params->layout);
+    }
+    if (params->index_format < SL_PACK_JSONL || params->index_format > SL_PACK_BINARY) {
+        return sl_fail(err, SL_EINVAL, "index-format", "%d is not known", params->index_format);
     }
     return sl_pack_execute(params, log, err);
 }

@@ -362,6 +362,12 @@ static enum sl_status libav_receive(struct sl_decoder *decoder, struct sl_frame 
                    DAMAGE_MAX);
 }
 
+static void libav_flush(struct sl_decoder *decoder)
+{
+    struct sl_libav_decoder *d = (struct sl_libav_decoder *)decoder;
+    avcodec_flush_buffers(d->codec);
+}
+
 const struct sl_decoder_ops sl_decode_libav = {
     .name = "libav",
     .probe = libav_probe,
@@ -369,4 +375,5 @@ const struct sl_decoder_ops sl_decode_libav = {
     .send = libav_send,
     .receive = libav_receive,
     .destroy = libav_destroy,
+    .flush = libav_flush,
 };

@@ -85,6 +85,7 @@ static enum sl_status mkv_open(struct sl_demuxer **out, struct sl_window *w,
     m->name = sl_window_name(w);
     m->log = params ? params->log : NULL;
     m->strict = params && params->strict;
+    m->places_only = m->demuxer.places_only = params && params->places_only;
     m->scale = (int64_t)sl_mkv_info_default.scale;
     m->duration = -1;
     m->first_cluster = -1;
@@ -195,13 +196,14 @@ static enum sl_status make_packet(struct sl_mkv *m, struct sl_packet **out, stru
     if (status != SL_OK) {
         return status;
     }
-    status = sl_mkv_payload(m, t, b->payload, b->sizes[b->next], &p->payload, err);
-    if (status != SL_OK) {
-        goto out;
-    }
     p->track = (uint32_t)b->track;
     p->flags = b->key || t->intra ? SL_PACKET_KEY : 0;
     p->position = b->at;
+    status = m->places_only ? sl_mkv_place(m, t, b->payload, b->sizes[b->next], p, err)
+                            : sl_mkv_payload(m, t, b->payload, b->sizes[b->next], &p->payload, err);
+    if (status != SL_OK) {
+        goto out;
+    }
     time = lace_time(m);
     p->duration = frame_duration(m);
     time += sl_mkv_time(m, b->track, b->ticks);

@@ -120,6 +120,7 @@ struct sl_mkv {
     int64_t resume_at;   /* what was asked for: in a lace, a later frame may be meant */
 
     bool strict;
+    bool places_only;
     bool selected; /* wanted counts */
     bool have_info, have_tracks, have_tags, cues_read;
     bool in_cluster, have_time; /* cluster_time counts */
@@ -184,6 +185,11 @@ SL_NODISCARD enum sl_status sl_mkv_parse_block(struct sl_mkv *m, int64_t data, i
 SL_NODISCARD enum sl_status sl_mkv_payload(struct sl_mkv *m, struct sl_mkv_track *t, int64_t offset,
                                            int64_t size, struct sl_chain *out,
                                            struct sl_error *err);
+/* Where the frame lies instead: stripped headers become the payload, what is stored is not read.
+ * SL_EUNSUPPORTED where every byte has to be looked at. */
+SL_NODISCARD enum sl_status sl_mkv_place(const struct sl_mkv *m, const struct sl_mkv_track *t,
+                                         int64_t offset, int64_t size, struct sl_packet *p,
+                                         struct sl_error *err);
 /* Undoes the track's encodings of these bytes of its CodecPrivate (scope 2). */
 SL_NODISCARD enum sl_status sl_mkv_decode_config(struct sl_mkv_entry *entry, struct sl_buf **out,
                                                  struct sl_error *err);

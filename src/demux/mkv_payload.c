@@ -419,3 +419,23 @@ enum sl_status sl_mkv_payload(struct sl_mkv *m, struct sl_mkv_track *t, int64_t 
     }
     return status == SL_OK ? plain(m, t, offset, size, out, err) : status;
 }
+
+enum sl_status sl_mkv_place(const struct sl_mkv *m, const struct sl_mkv_track *t, int64_t offset,
+                            int64_t size, struct sl_packet *p, struct sl_error *err)
+{
+    enum sl_status status = SL_OK;
+
+    if (size > (int64_t)SL_MKV_PAYLOAD_MAX || t->repair != SL_MKV_AS_IT_IS || t->undo_count > 1 ||
+        (t->undo_count == 1 && !t->undo[0].prefix)) {
+        return sl_fail_at(err, SL_EUNSUPPORTED, m->name, offset,
+                          "a frame that is packed, or of %" PRId64
+                          " bytes: it cannot be read by its place",
+                          size);
+    }
+    if (t->undo_count == 1) {
+        status = sl_chain_add_buf(&p->payload, t->undo[0].prefix, 0, t->undo[0].prefix->size, err);
+    }
+    p->position = offset;
+    p->stored = (size_t)size;
+    return status;
+}

@@ -150,6 +150,7 @@ static enum sl_status mp4_open(struct sl_demuxer **out, struct sl_window *w,
     d->name = sl_window_name(w);
     d->log = params->log;
     d->strict = params->strict;
+    d->places_only = d->demuxer.places_only = params->places_only;
     status = find_moov(d, &moov, err);
     if (status == SL_OK) {
         status = sl_mp4_parse_moov(d, &moov, err);
@@ -277,6 +278,10 @@ static enum sl_status add_payload(struct sl_mp4 *d, const struct sl_mp4_sample *
     size_t got = 0;
     enum sl_status status = SL_OK;
 
+    if (d->places_only) {
+        p->stored = s->size;
+        return SL_OK;
+    }
     if (file && s->size >= RANGE_MIN) {
         return sl_chain_add_file(&p->payload, file, s->offset, s->size, err);
     }

@@ -67,6 +67,7 @@ struct sl_mp4_sample {
     uint32_t size;
     uint32_t count;       /* samples of the table in it: more than one where sound is packed */
     uint32_t description; /* from 1 */
+    uint32_t layer;       /* 10.5: temporal level, from 1; 0: not stated */
     bool key;
 };
 
@@ -79,6 +80,7 @@ struct sl_mp4_cursor {
     uint32_t stsc;              /* the entry that holds for it */
     uint32_t stss, stps;        /* the first entry not below index + 1 */
     uint32_t rap, rap_left;
+    uint32_t tele, tele_left;
     int64_t pos, dts;
 };
 
@@ -106,7 +108,7 @@ struct sl_mp4_track {
     const uint8_t *cover;             /* a picture in moov: the only sample */
 
     struct sl_mp4_box stsd, edits; /* edits: elst; size 0 where there is none */
-    struct sl_mp4_table stts, ctts, stsc, stsz, stco, stss, stps, rap;
+    struct sl_mp4_table stts, ctts, stsc, stsz, stco, stss, stps, rap, tele;
     uint32_t size_bits, fixed_size; /* of a sample: 4, 8, 16, 32; or all the same */
 
     /* packed sound: packets of `pack` samples of the table, pack_bytes for each pack_samples */
@@ -169,6 +171,7 @@ struct sl_mp4 {
     bool in_tables; /* samples of moov are not all given yet */
     bool at_media;  /* offset is behind a moof, and the box of its samples is not passed yet */
     bool strict;
+    bool places_only;
     bool quicktime; /* brand "qt  ", or no ftyp at all */
     bool opened;    /* nothing is released before */
 };

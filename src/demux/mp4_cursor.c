@@ -90,6 +90,7 @@ static void settle(const struct sl_mp4_track *t, struct sl_mp4_cursor *c)
     enter_entry(&t->stts, &c->stts, &c->stts_left);
     enter_entry(&t->ctts, &c->ctts, &c->ctts_left);
     enter_entry(&t->rap, &c->rap, &c->rap_left);
+    enter_entry(&t->tele, &c->tele, &c->tele_left);
     follow_sync(&t->stss, &c->stss, c->index);
     follow_sync(&t->stps, &c->stps, c->index);
 }
@@ -131,6 +132,7 @@ bool sl_mp4_cursor_peek(const struct sl_mp4_track *t, const struct sl_mp4_cursor
     out->key = !t->has_stss || is_sync(&t->stss, c->stss, c->index) ||
                is_sync(&t->stps, c->stps, c->index) ||
                (c->rap < t->rap.count && field(&t->rap, c->rap, 8, 4) != 0);
+    out->layer = c->tele < t->tele.count ? field(&t->tele, c->tele, 8, 4) : 0;
     if (t->pack > 1) {
         uint32_t left = t->sample_count - c->index;
         left = c->chunk_left < left ? c->chunk_left : left;
@@ -166,6 +168,8 @@ void sl_mp4_cursor_pass(const struct sl_mp4_track *t, struct sl_mp4_cursor *c,
     c->ctts += c->ctts_left == 0 && c->ctts < t->ctts.count;
     c->rap_left -= c->rap_left < n ? c->rap_left : n;
     c->rap += c->rap_left == 0 && c->rap < t->rap.count;
+    c->tele_left -= c->tele_left < n ? c->tele_left : n;
+    c->tele += c->tele_left == 0 && c->tele < t->tele.count;
     settle(t, c);
 }
 
@@ -263,6 +267,7 @@ static void go_to(const struct sl_mp4_track *t, struct sl_mp4_cursor *c, uint32_
     find_entry(&t->stts, index, &c->stts, &c->stts_left);
     find_entry(&t->ctts, index, &c->ctts, &c->ctts_left);
     find_entry(&t->rap, index, &c->rap, &c->rap_left);
+    find_entry(&t->tele, index, &c->tele, &c->tele_left);
     c->stss = lower_bound(&t->stss, index + 1);
     c->stps = lower_bound(&t->stps, index + 1);
     find_chunk(t, c, index);

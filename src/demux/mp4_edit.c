@@ -185,6 +185,7 @@ void sl_mp4_place(struct sl_mp4_track *t, const struct sl_track *track,
     bool sound = track->kind == SL_KIND_AUDIO;
 
     p->flags = s->key ? SL_PACKET_KEY : 0;
+    p->layer = s->layer;
     p->pts = s->cts + t->shift;
     p->dts = s->dts - t->dts_shift + t->shift;
     p->duration = s->duration > 0 ? s->duration : SL_NO_TIME;

@@ -65,7 +65,7 @@ static enum sl_status read_sizes(struct sl_mp4 *d, struct sl_mp4_track *t,
     return SL_OK;
 }
 
-/* 8.9.2: only the group 'rap ' matters, whose samples can be started at as sync samples can. */
+/* 8.9.2: 'rap ', whose samples can be started at as sync samples can, and 'tele' (10.5). */
 static enum sl_status read_groups(struct sl_mp4 *d, struct sl_mp4_track *t,
                                   const struct sl_mp4_box *box, struct sl_error *err)
 {
@@ -76,7 +76,8 @@ static enum sl_status read_groups(struct sl_mp4 *d, struct sl_mp4_track *t,
     unsigned version = sl_read_u8(&r);
     sl_read_skip(&r, 3);
     uint32_t grouping = sl_read_be32(&r);
-    if (grouping != SL_MP4_FOURCC("rap ") || r.overrun) {
+    bool rap = grouping == SL_MP4_FOURCC("rap ");
+    if ((!rap && grouping != SL_MP4_FOURCC("tele")) || r.overrun) {
         return SL_OK;
     }
     sl_read_skip(&r, version == 1 ? 4 : 0);
@@ -86,7 +87,7 @@ static enum sl_status read_groups(struct sl_mp4 *d, struct sl_mp4_track *t,
     /* From here on it looks like any other table, less four bytes. */
     rest.data += r.pos - 4;
     rest.size -= r.pos - 4;
-    return read_table(d, &rest, 8, &t->rap, err);
+    return read_table(d, &rest, 8, rap ? &t->rap : &t->tele, err);
 }
 
 /* Entries of stsc must begin with chunk 1 and rise. */

@@ -28,6 +28,10 @@ struct sl_packet {
     uint8_t *config;              /* new decoder configuration from here on (owned), or NULL */
     size_t config_size;
     struct sl_chain payload;
+    /* Demuxers that were asked for places alone: bytes at position that follow the payload. */
+    size_t stored;
+    /* The same: temporal layer + 1, as a "tele" sample group says (14496-12 10.5); 0: not known. */
+    uint32_t layer;
 };
 
 SL_NODISCARD enum sl_status sl_packet_create(struct sl_packet **out, struct sl_error *err);

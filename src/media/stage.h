@@ -17,6 +17,9 @@
 struct sl_source {
     struct sl_window_source bytes; /* name points into the source */
     void (*destroy)(struct sl_source *s);
+    /* Says that just these bytes will be asked for next, so that no more are fetched. May be NULL.
+     */
+    void (*expect)(struct sl_source *s, int64_t offset, int64_t size);
 };
 
 /* ---- demux: bytes to packets ------------------------------------------------------------- */
@@ -42,6 +45,9 @@ struct sl_demux_params {
      * processor's cache; the packet follows the last band and has an empty payload. Only for
      * formats of one plane. */
     struct sl_band_sink raw_bands;
+    /* Payloads are not read: a packet's position and stored say where they lie. Only demuxers that
+     * set places_only in turn; others ignore it. */
+    bool places_only;
 };
 
 struct sl_demuxer {
@@ -51,6 +57,7 @@ struct sl_demuxer {
     char format[32];  /* "mkv", "y4m", "mov" */
     int64_t duration; /* microseconds, -1: not known; for printing only */
     bool may_jump;    /* timestamps can start anew in mid-stream (MPEG-TS) */
+    bool places_only; /* as sl_demux_params */
 };
 
 struct sl_demuxer_ops {
@@ -99,6 +106,9 @@ struct sl_decoder_ops {
      * has none). SL_EAGAIN: send first. SL_EOF: drained. Audio comes as SL_SAMPLE_F32P. */
     enum sl_status (*receive)(struct sl_decoder *d, struct sl_frame **out, struct sl_error *err);
     void (*destroy)(struct sl_decoder *d);
+    /* Forgets all that was sent, and goes on with a sync sample; after SL_EOF too. May be NULL:
+     * what is needed then is another decoder. */
+    void (*flush)(struct sl_decoder *d);
 };
 
 /* ---- encode: frames to packets ----------------------------------------------------------- */

@@ -67,6 +67,10 @@ SL_NODISCARD enum sl_status sl_layered_write_mp4(struct sl_layered *l, int layou
 SL_NODISCARD enum sl_status sl_layered_write_ranges(const struct sl_layered *l, int layout,
                                                     const char *output, struct sl_error *err);
 
+/* The same, compact (docs/layers.md). */
+SL_NODISCARD enum sl_status sl_layered_write_binary(const struct sl_layered *l, int layout,
+                                                    const char *output, struct sl_error *err);
+
 SL_NODISCARD enum sl_status sl_pack_execute(const struct sl_pack_params *params,
                                             const struct sl_log *log, struct sl_error *err);
 SL_NODISCARD enum sl_status sl_layers_execute(const struct sl_layers_params *params,

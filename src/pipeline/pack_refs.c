@@ -11,7 +11,7 @@
 #include "media/h264.h"
 #include "pipeline/pack.h"
 
-#define HEAD_FIRST 4096 /* of a sample: a slice begins there unless a long SEI is in front */
+#define HEAD_FIRST 1024 /* of a sample: a slice begins there unless a long SEI is in front */
 #define SLICE_HEAD 512  /* of a slice: more than a header with two full lists takes */
 #define PPS_MAX    256
 
@@ -194,12 +194,27 @@ static bool read_slice(struct parser *p, const struct sl_nal *nal, struct slice 
 
 /* ---- samples ----------------------------------------------------------------------------- */
 
+/* As sl_nal_next_length(), but the last one may go on past the bytes at hand. */
+static bool next_length(struct sl_nal_walker *w, unsigned prefix, struct sl_nal *nal)
+{
+    uint64_t size = 0;
+    if (w->size - w->pos <= prefix) {
+        return false;
+    }
+    for (unsigned i = 0; i < prefix; i++) {
+        size = size << 8 | w->data[w->pos++];
+    }
+    *nal = (struct sl_nal){w->data + w->pos, w->size - w->pos};
+    nal->size = size < nal->size ? (size_t)size : nal->size;
+    w->pos += nal->size;
+    return true;
+}
+
 static bool first_slice(const struct parser *p, const uint8_t *data, size_t size,
                         struct sl_nal *nal)
 {
     struct sl_nal_walker w = {.data = data, .size = size};
-    while (p->l->lengths ? sl_nal_next_length(&w, p->length_size, nal, NULL) == SL_OK
-                         : sl_nal_next_annexb(&w, nal)) {
+    while (p->l->lengths ? next_length(&w, p->length_size, nal) : sl_nal_next_annexb(&w, nal)) {
         unsigned type = nal->size ? nal->data[0] & 31u : 0;
         if (type == SL_H264_SLICE || type == SL_H264_IDR) {
             return true;

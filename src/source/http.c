@@ -46,6 +46,7 @@ struct http {
     bool first;                  /* no answer has been seen yet */
     int64_t at;                  /* offset of the next byte in buffer */
     int64_t piece;               /* size of the next request */
+    int64_t wanted_from, wanted; /* what will be asked for next; 0 bytes: not known */
     int64_t end;                 /* where the running request ends; -1: where the body does */
     int64_t total;               /* -1: not known */
     char tag[HEADER_VALUE_SIZE]; /* a strong ETag (RFC 9110 8.8.3), or empty */
@@ -378,6 +379,25 @@ static enum sl_status wait_for_bytes(struct http *h, struct sl_error *err)
     return SL_OK;
 }
 
+/* All of the piece has been taken: lets libcurl see its end, so that the connection stays. */
+static enum sl_status end_piece(struct http *h, struct sl_error *err)
+{
+    CURLcode result = CURLE_OK;
+    bool over = false;
+    enum sl_status status = SL_OK;
+    while (h->active && !h->first && h->held == 0 && h->end >= 0 && h->at >= h->end) {
+        status = pump(h, &over, &result, err);
+        if (status != SL_OK) {
+            return status;
+        }
+        if (over) {
+            (void)curl_multi_remove_handle(h->multi, h->easy);
+            h->active = false;
+        }
+    }
+    return SL_OK;
+}
+
 static enum sl_status http_fill(void *opaque, int64_t offset, void *dst, size_t size, size_t *got,
                                 struct sl_error *err)
 {
@@ -386,6 +406,10 @@ static enum sl_status http_fill(void *opaque, int64_t offset, void *dst, size_t 
     *got = 0;
     if (size == 0) {
         return SL_OK;
+    }
+    status = end_piece(h, err);
+    if (status != SL_OK) {
+        return status;
     }
     if (offset != h->at) {
         int64_t ahead = offset - h->at;
@@ -408,7 +432,10 @@ static enum sl_status http_fill(void *opaque, int64_t offset, void *dst, size_t 
             h->piece = PIECE_MIN;
         }
     }
-    if (h->held == 0 && !h->active && !h->first) {
+    if (h->held == 0 && !h->active && h->wanted > 0 && h->wanted_from == offset) {
+        h->piece = h->wanted;
+        h->wanted = 0;
+    } else if (h->held == 0 && !h->active && !h->first) {
         h->piece = h->piece * 4 < PIECE_MAX ? h->piece * 4 : PIECE_MAX;
     }
     status = wait_for_bytes(h, err);
@@ -424,6 +451,13 @@ static enum sl_status http_fill(void *opaque, int64_t offset, void *dst, size_t 
         h->start = 0;
     }
     return SL_OK;
+}
+
+static void http_expect(struct sl_source *source, int64_t offset, int64_t size)
+{
+    struct http *h = (struct http *)source;
+    h->wanted_from = offset;
+    h->wanted = size;
 }
 
 /* ---- open ---------------------------------------------------------------------------------- */
@@ -474,6 +508,7 @@ static enum sl_status http_open(struct sl_source **out, const char *url, struct 
         return sl_fail_memory(err);
     }
     h->source.destroy = destroy;
+    h->source.expect = http_expect;
     h->first = true;
     h->total = -1;
     h->piece = PIECE_MIN;
