@@ -8,8 +8,9 @@
 #include "media/schedule.h"
 #include "media/stage.h"
 
-#define SL_X264_BFRAMES_MAX 16
-#define SL_X264_STEP_MAX    16383
+#define SL_X264_BFRAMES_MAX       31 /* with a schedule */
+#define SL_X264_BFRAMES_PLAIN_MAX 16
+#define SL_X264_STEP_MAX          16383
 
 /* One of x264's own options ("rc-lookahead", "40"). */
 struct sl_x264_option {

@@ -13,7 +13,8 @@
 #include "encode/x264_check.h"
 #include "media/colour.h"
 
-#define QP_MAX 51
+#define QP_MAX        51
+#define BFRAMES_USUAL 15 /* where gop is larger and bframes is not said */
 
 /* The members as they stand in the text. */
 struct raw {
@@ -331,6 +332,9 @@ static enum sl_status check_without(const struct reading *r)
     if (r->raw.low_delay) {
         return refuse(r, LOW_DELAY, "goes with a schedule, and gop is 0: there is none");
     }
+    if (r->raw.bframes > SL_X264_BFRAMES_PLAIN_MAX) {
+        return refuse(r, BFRAMES, "more than 16 go with a schedule, and gop is 0: there is none");
+    }
     return SL_OK;
 }
 
@@ -422,9 +426,10 @@ static enum sl_status plan_schedule(struct reading *r)
     if (has(r, KEYINT)) {
         plan->keyint = (int32_t)r->raw.keyint;
     }
-    int32_t most =
-        plan->gop - 1 < SL_X264_BFRAMES_MAX - 1 ? plan->gop - 1 : SL_X264_BFRAMES_MAX - 1;
-    plan->bframes = has(r, BFRAMES) && r->raw.bframes < most ? (int32_t)r->raw.bframes : most;
+    int32_t most = has(r, BFRAMES) ? (int32_t)r->raw.bframes : BFRAMES_USUAL;
+    plan->bframes = plan->gop - 1 < most ? plan->gop - 1 : most;
+    /* Larger groups fit into no DPB otherwise. */
+    plan->forget = plan->bframes > BFRAMES_USUAL;
     if (r->raw.low_delay) {
         plan->bframes = 0;
     }

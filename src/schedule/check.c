@@ -90,8 +90,8 @@ static enum sl_status fields(struct check *c, const struct sl_schedule_frame *f)
     if (intra && f->ref_count) {
         return refuse(c, f, "%s picture refers to nothing, but has refs", type_name(f));
     }
-    if (f->forget_count && (f->layer > 0 || f->type == SL_SCHEDULE_IDR || is_b(f))) {
-        return refuse(c, f, "only a P or I of layer 0 can forget");
+    if (f->forget_count && (f->type == SL_SCHEDULE_IDR || is_b(f))) {
+        return refuse(c, f, "%s picture forgets, only a P or I can", type_name(f));
     }
     if ((f->qp_kind == SL_SCHEDULE_QP_ABSOLUTE && !(f->qp >= 0 && f->qp <= 51)) ||
         (f->qp_kind == SL_SCHEDULE_QP_OFFSET && !(f->qp >= -51 && f->qp <= 51))) {
@@ -207,6 +207,26 @@ static enum sl_status named(struct check *c, const struct sl_schedule_frame *f, 
     return SL_OK;
 }
 
+/* Who has dropped the picture that forgets still holds what it forgot: nothing of a lower layer may
+ * follow, up to the next IDR. */
+static enum sl_status forgetting(struct check *c)
+{
+    const struct sl_schedule_frame *lowest = NULL;
+    for (size_t i = c->s->count; i-- > 0;) {
+        const struct sl_schedule_frame *f = &c->s->frames[i];
+        if (f->forget_count && f->disposable) {
+            return refuse(c, f, "forgets, but is no reference picture");
+        }
+        if (f->forget_count && lowest && lowest->layer < f->layer) {
+            return refuse(c, f, "forgets on layer %u, and frame %" PRId64 " of layer %u follows",
+                          f->layer, lowest->display, lowest->layer);
+        }
+        lowest = !lowest || f->layer <= lowest->layer ? f : lowest;
+        lowest = f->type == SL_SCHEDULE_IDR ? NULL : lowest;
+    }
+    return SL_OK;
+}
+
 static enum sl_status explain(struct check *c, const struct sl_schedule_fault *fault,
                               const struct sl_schedule_needs *needs)
 {
@@ -305,6 +325,7 @@ enum sl_status sl_schedule_inspect(const struct sl_schedule *s, const char *name
         idr = s->frames[i].type == SL_SCHEDULE_IDR ? s->frames[i].decode : idr;
         status = named(&c, &s->frames[i], idr);
     }
+    status = status ? status : forgetting(&c);
     status = status ? status : buffers(&c);
     sl_free(shown);
     return status;

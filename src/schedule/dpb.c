@@ -152,14 +152,15 @@ static struct sl_schedule_fault picture(struct dpb *d, const struct sl_schedule_
             return (struct sl_schedule_fault){SL_SCHEDULE_LATE, frame, d->last_out};
         }
     }
-    for (size_t i = 0; i < f->forget_count; i++) {
+    size_t forgets = exists ? f->forget_count : 0;
+    for (size_t i = 0; i < forgets; i++) {
         struct slot *gone = held(d, f->forget[i]);
         if (!gone) {
             return (struct sl_schedule_fault){SL_SCHEDULE_LOST, frame, f->forget[i]};
         }
         gone->ref = false;
     }
-    if (s.ref && f->forget_count == 0) { /* commands take the place of sliding (8.2.5.1) */
+    if (s.ref && forgets == 0) { /* commands take the place of sliding (8.2.5.1) */
         slide(d);
     }
     if (!store(d, &s)) {

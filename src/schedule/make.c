@@ -152,9 +152,9 @@ static void forget(struct sl_schedule_maker *m, struct sl_schedule_frame *f, boo
 }
 
 /* Layer and references of a picture that stands at this place of the period; low and high: what it
- * refers to, -1: nothing. */
+ * refers to, -1: nothing. forgets: nothing of a lower layer follows in this period. */
 static void place_picture(struct sl_schedule_maker *m, struct sl_schedule_frame *f, int32_t place,
-                          int64_t low, int64_t high)
+                          int64_t low, int64_t high, bool forgets)
 {
     const int64_t needed[2] = {low, high};
     int level = level_of(m, place), top = m->head.layers - 1;
@@ -175,7 +175,7 @@ static void place_picture(struct sl_schedule_maker *m, struct sl_schedule_frame 
     }
     add_references(m, f, depends, false, m->plan.past);
     add_references(m, f, depends, true, m->plan.future);
-    if (m->plan.forget && f->type == SL_SCHEDULE_P && level == 0) {
+    if (forgets) {
         forget(m, f, place > m->at);
     }
     if (!f->disposable) {
@@ -184,6 +184,14 @@ static void place_picture(struct sl_schedule_maker *m, struct sl_schedule_frame 
 }
 
 /* ---- groups ------------------------------------------------------------------------------ */
+
+/* The place after a group of so many whose level is lower than its anchor's, counted from the next
+ * one to give out; INT64_MAX: there is none. At most gop. */
+static int64_t lower_in(const struct sl_schedule_maker *m, int32_t size)
+{
+    int level = level_of(m, m->at + size - 1);
+    return level == 0 ? INT64_MAX : (int64_t)size + (m->plan.gop >> level);
+}
 
 struct group {
     struct sl_schedule_maker *m;
@@ -197,7 +205,7 @@ static void add_middle(struct group *g, int32_t low, int32_t high)
     struct sl_schedule_frame *f = &g->frames[g->count++];
     *f = (struct sl_schedule_frame){.type = high - low > 2 ? SL_SCHEDULE_BREF : SL_SCHEDULE_B,
                                     .disposable = high - low == 2};
-    place_picture(g->m, f, low + (high - low) / 2, g->origin + low, g->origin + high);
+    place_picture(g->m, f, low + (high - low) / 2, g->origin + low, g->origin + high, false);
 }
 
 /* The B pictures of a group of 2 to the n places, whose anchor was coded. */
@@ -226,14 +234,15 @@ static void add_middles(struct group *g, int32_t low, int32_t high)
     }
 }
 
-/* The anchor at this place, and the B pictures that it closes: size places in all. last: nothing
- * of this period follows. */
-static size_t add_group(struct sl_schedule_maker *m, int32_t size, bool last,
+/* The anchor at this place, and the B pictures that it closes: size places in all. left: places of
+ * this period that are known to come, at least lower_in() if there are so many. */
+static size_t add_group(struct sl_schedule_maker *m, int32_t size, int64_t left,
                         struct sl_schedule_frame *frames)
 {
     struct group g = {.m = m, .frames = frames, .origin = m->display - m->at};
     int32_t anchor = m->at + size - 1;
     int level = level_of(m, anchor);
+    bool last = left == size, forgets;
     struct sl_schedule_frame *f = &frames[g.count++];
     int64_t below = -1;
     *f = (struct sl_schedule_frame){.type = SL_SCHEDULE_P};
@@ -251,7 +260,9 @@ static size_t add_group(struct sl_schedule_maker *m, int32_t size, bool last,
         below = m->anchors[i] > below ? m->anchors[i] : below;
     }
     f->disposable = m->head.layers > 1 && size == 1 && level > 0 && (last || level == m->levels);
-    place_picture(m, f, anchor, below, -1);
+    /* Commands are in reference pictures alone (7.3.3). */
+    forgets = m->plan.forget && m->at > 0 && !f->disposable && left < lower_in(m, size);
+    place_picture(m, f, anchor, below, -1, forgets);
     m->anchors[level] = f->display;
     if (size > 1) {
         add_middles(&g, m->at - 1, anchor);
@@ -264,7 +275,7 @@ static size_t add_group(struct sl_schedule_maker *m, int32_t size, bool last,
 enum sl_status sl_schedule_maker_next(struct sl_schedule_maker *m, int64_t available, bool ended,
                                       struct sl_schedule_frame *frames, size_t *count)
 {
-    int32_t left = m->plan.keyint - m->at;
+    int64_t left = m->plan.keyint - m->at;
     int32_t size = m->at == 0 ? 1 : power_below(left < m->group ? left : m->group);
     *count = 0;
     if (available < size && !ended) {
@@ -274,7 +285,14 @@ enum sl_status sl_schedule_maker_next(struct sl_schedule_maker *m, int64_t avail
         return SL_EOF;
     }
     size = available < size ? power_below(available) : size;
-    *count = add_group(m, size, size == left || (ended && size == available), frames);
+    if (m->plan.forget && m->at > 0 && !ended) {
+        int64_t lower = lower_in(m, size);
+        if (lower <= left && available < lower) {
+            return SL_EAGAIN; /* whether the anchor may forget */
+        }
+    }
+    left = ended && available < left ? available : left;
+    *count = add_group(m, size, left, frames);
     return SL_OK;
 }
 

@@ -42,7 +42,8 @@ struct sl_schedule_plan {
     int32_t past;    /* pictures that one may refer to, at most; more than the nearest are taken */
     int32_t future;  /* only from those that it depends on anyway. 1 or more; 3 and 2 */
     bool breadth;    /* code all pictures of a layer before the next, not depth first */
-    bool forget;     /* pictures of layer 0 empty the DPB of what is not needed */
+    bool forget;     /* anchors behind which no lower layer follows (layer 0, and in the tail of a
+                      * period) empty the DPB of what is not needed */
     struct sl_rational rate; /* stated in what is made; 0/1: not */
 };
 

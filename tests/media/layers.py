@@ -3,11 +3,12 @@
 
 ffmpeg says nothing when a picture is predicted from the wrong reference, so pictures are compared
 by their hashes, always."""
+import fractions
 import hashlib
 import json
 import pathlib
 
-from lib import make, run, sluice
+from lib import make, probe, run, sluice
 
 NOISE = "noise=alls=6:allf=t:all_seed=7"
 
@@ -63,10 +64,10 @@ def encode(out, source, config, *args, ok=True, name="encode", command=sluice):
     return Stream(out / f"{name}.h264", out / f"{name}.jsonl") if ok else done
 
 
-def hashes(path, threads=1):
+def hashes(path, threads=1, *args):
     """MD5 of each decoded picture, in display order."""
     done = run(["ffmpeg", "-nostdin", "-v", "warning", "-err_detect", "explode", "-xerror", "-threads",
-                threads, "-i", path, "-fps_mode", "passthrough", "-pix_fmt", "yuv420p", "-f", "framehash", "-hash",
+                threads, *args, "-i", path, "-fps_mode", "passthrough", "-pix_fmt", "yuv420p", "-f", "framehash", "-hash",
                 "md5", "-"])
     assert done.returncode == 0 and done.stderr == b"", (path, done.stderr.decode()[-2000:])
     return [line.split(",")[-1].strip() for line in done.stdout.decode().splitlines()
@@ -117,6 +118,43 @@ def judge_index(stream):
     by_pts = sorted(samples, key=lambda s: s["pts"])
     for a, b in zip(by_pts, by_pts[1:]):
         assert a["pts"] + a["duration"] == b["pts"]
+
+
+def judge_ranges(stream):
+    """ffmpeg's own parser divides the stream as the index does; the headers go with the first sample."""
+    packets = probe(stream.path, "-show_entries", "packet=pos,size")["packets"]
+    expected = [[s["byte_offset"], s["byte_len"]] for s in stream.samples]
+    expected[0] = [0, expected[0][1] + len(stream.header)]
+    assert [[int(p["pos"]), int(p["size"])] for p in packets] == expected
+
+
+def judge_closures(stream, work, picture):
+    """Each picture out of the ranges that it needs and nothing else, one after the other. Needs --extended."""
+    expected = []
+    with open(work / "closures.h264", "wb") as f:
+        for display in stream.shown:
+            closure = stream.closure(display)
+            f.write(stream.header + b"".join(stream.sample(s) for s in closure))
+            expected += [picture[d] for d in sorted(s["display_frame"] for s in closure)]
+    # So many large IDRs in front are more than ffmpeg reads before it wants to know the frame rate.
+    assert hashes(work / "closures.h264", 2, "-probesize", "100M") == expected
+    (work / "closures.h264").unlink()
+
+
+def judge_times(stream, work, picture):
+    """In an MP4 of it, where ffmpeg gives every packet and every decoded picture its time."""
+    sluice("pack", stream.path, "-o", work / "times.mp4", "--layout", "coded")
+    tick = fractions.Fraction(stream.head["fps_den"], stream.head["fps_num"])
+    info = probe(work / "times.mp4", "-show_entries", "packet=pts,dts,size:stream=time_base:frame=pts", "-show_frames",
+                 "-show_packets")
+    base = fractions.Fraction(info["streams"][0]["time_base"])
+    both = info["packets_and_frames"]
+    packets = [p for p in both if p["type"] == "packet"]
+    assert [(p["pts"] * base, p["dts"] * base) for p in packets] == \
+        [(s["pts"] * tick, s["dts"] * tick) for s in stream.samples]
+    assert [f["pts"] * base for f in both if f["type"] == "frame"] == [d * tick for d in stream.shown]
+    assert hashes(work / "times.mp4") == [picture[d] for d in stream.shown]
+    (work / "times.mp4").unlink()
 
 
 def unit_types(data):

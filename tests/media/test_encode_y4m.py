@@ -14,7 +14,7 @@ import pytest
 
 import layers
 from layers import encode, hashes, judge_index, judge_prefixes, raw_hashes
-from lib import CORPUS, ROOT, SLUICE, make, run, sluice
+from lib import CORPUS, ROOT, SLUICE, make, probe, run, sluice
 
 ISSUE = {"keyint": 120, "keyint_min": 120, "bframes": 15, "crf": 25, "preset": "medium", "scenecut": 0,
          "b_adapt": 0, "b_pyramid": "normal", "open_gop": False, "rc_lookahead": 40, "threads": 4,
@@ -90,7 +90,7 @@ def test_the_config_of_the_issue(tmp_path, clip):
     ["--gop", 16, "--order", "breadth"], ["--gop", 16, "--forget", "--keyint", 65], ["--gop", 8],
     ["--gop", 4, "--past", 1, "--future", 1], ["--gop", 2], ["--gop", 16, "--layers", 3],
     ["--gop", 32, "--bframes", 15], ["--gop", 8, "--low-delay"], ["--gop", 16, "--bframes", 5],
-    ["--gop", 16, "--forget"],
+    ["--gop", 16, "--forget"], ["--gop", 32, "--forget"],
 ], ids=lambda a: "".join(str(x).lstrip("-") for x in a))
 def test_schedules(tmp_path, clip, args):
     """Every shape that schedule make knows, two periods of it and an odd tail."""
@@ -126,6 +126,31 @@ def test_made_while_reading(tmp_path, clip, frames):
                tmp_path / "piped.jsonl", stdin=f)
     assert piped.read_bytes() == stream.bytes
     assert (tmp_path / "piped.jsonl").read_bytes() == (tmp_path / "encode.jsonl").read_bytes()
+
+
+def test_groups_of_32(tmp_path, clip):
+    """31 B pictures in a row, six layers; made while reading, two periods and a tail."""
+    stream, picture = judge(tmp_path, clip(101), config(gop=32, bframes=31, keyint=60), "--extended")
+    assert (stream.head["gop"], stream.head["dpb"], stream.head["reorder"], stream.layers) == (32, 16, 5, 6)
+    assert [s["display_frame"] for s in stream.samples if s["temporal_layer"] == 0] == [0, 32, 60, 92]
+    layers.judge_ranges(stream)
+    layers.judge_times(stream, tmp_path, picture)
+    layers.judge_closures(stream, tmp_path, picture)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.soak
+def test_forgetting_holds_for_every_length(tmp_path, clip, seed):
+    """Whatever the length of the period and of its tail, 16 frames of DPB are enough."""
+    r = random.Random(seed)
+    frames, keyint = r.randint(34, 101), r.randint(33, 101)
+    cfg = config(gop=32, bframes=31, keyint=keyint, preset="ultrafast", threads=1)
+    stream, _ = judge(tmp_path, clip(frames), cfg)
+    assert stream.shown == list(range(frames))
+    # What the maker chose from picture to picture is what it chooses for a known length.
+    schedule(tmp_path / "s.json", frames, "--gop", 32, "--forget", "--keyint", keyint, "--dpb", 16)
+    named = encode(tmp_path, clip(frames), {**cfg, "frame_ir": "s.json"}, name="named")
+    assert named.bytes[len(named.header):] == stream.bytes[len(stream.header):]
 
 
 def test_tails_are_evenly_sampled(tmp_path, clip):
@@ -357,6 +382,7 @@ def test_what_y4m_says_is_kept(tmp_path):
     ('{"gop": 0,\n"b_pyramid": "high"}', ["line 2", "b_pyramid"]),
     ('{"gop": 0,\n"x264_layer_qps": "0=22"}', ["line 2", "x264_layer_qps"]),
     ('{"gop": 0,\n"low_delay": true}', ["line 2", "low_delay"]),
+    ('{"gop": 0,\n"bframes": 17}', ["line 2", "bframes"]),
     ('{"gop": 0,\n"frame_ir": "s.json"}', ["line 2", "frame_ir"]),
     ('{"crf": 23,\n"gop": 12}', ["line 2", "gop", "power of two"]),
     ('{"keyint": 30,\n"keyint_min": 60}', ["line 2", "keyint_min"]),
@@ -541,20 +567,29 @@ def test_the_source_is_what_is_pinned(tmp_path):
 
 # ---- natural pictures -------------------------------------------------------------------------------
 
-CLIPS = ["dog-720p30-h264-aac.mp4", "juggle-720p24-h264-noaudio.mp4", "bbb-480p24-h264-aac51.mp4",
-         "car-432p25-h264baseline-aac.mp4", "tos-332p24-vp8-vorbis.webm"]
+# Every clip of the corpus with a picture; the second picture of the one that has two.
+CLIPS = sorted((p.name, "v:0") for p in CORPUS.glob("*.*") if p.suffix in (".mp4", ".mkv", ".webm", ".ts"))
+CLIPS += [(name, "v:1") for name, _ in CLIPS if name.startswith("nasa")]
 
 
-@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize("name, stream", CLIPS or [("", "")])
 @pytest.mark.soak
-def test_corpus(tmp_path, name):
-    """The config of the issue, on what cameras saw. Three seconds each; all of it in make soak."""
-    if not CORPUS.is_dir():
+def test_corpus(tmp_path, name, stream):
+    """The config of the issue, on what cameras saw: the whole clip, but of more than 480 lines the first ten
+    seconds. Prefixes, ranges, closures and times are judged picture by picture."""
+    if not name:
         pytest.skip(f"{CORPUS} is not there")
-    frames = 400 if os.environ.get("SLUICE_SOAK") else 70
-    source = make(tmp_path / "a.y4m", "-i", CORPUS / name, "-frames:v", str(frames), "-vf",
-                  "scale=trunc(iw/2)*2:trunc(ih/2)*2", "-pix_fmt", "yuv420p", "-an")
-    header = source.open("rb").readline().split()
-    size = tuple(int(header[i][1:]) for i in (1, 2))
-    schedule(tmp_path / "s.json", frames)
-    judge(tmp_path, source, {"frame_ir": "s.json", **ISSUE, "preset": "veryfast"}, size=size)
+    info = probe(CORPUS / name, "-show_entries", "stream=height", select=stream, warn=False)["streams"][0]
+    source = make(tmp_path / "a.y4m", *(["-t", "10"] if info["height"] > 480 else []), "-i", CORPUS / name, "-map",
+                  f"0:{stream}", "-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2", "-pix_fmt", "yuv420p", "-fps_mode",
+                  "passthrough")
+    header = source.open("rb").readline()
+    size = tuple(int(re.search(rb" %c(\d+)" % c, header)[1]) for c in b"WH")
+    frames = (source.stat().st_size - len(header)) // (size[0] * size[1] * 3 // 2 + len(b"FRAME\n"))
+    schedule(tmp_path / "s.json", frames, "--keyint", 120)
+    made, picture = judge(tmp_path, source, {"frame_ir": "s.json", **ISSUE}, "--extended", size=size)
+    source.unlink()
+    assert made.shown == list(range(frames))
+    layers.judge_ranges(made)
+    layers.judge_times(made, tmp_path, picture)
+    layers.judge_closures(made, tmp_path, picture)

@@ -124,8 +124,13 @@ static const struct {
     {HEAD(F0 ",\n{\"display\":1,\"decode\":1,\"type\":\"i\",\"layer\":0,\"refs\":[0]}"),
      "line 2, column 1: frames[1]: frame 1: an I picture refers to nothing, but has refs"},
     /* forgetting */
-    {HEAD(F0 "," F4 ",\n" P("5", "2", "1", ",\"forget\":[4]")),
-     "line 2, column 1: frames[2]: frame 5: only a P or I of layer 0 can forget"},
+    {HEAD("\n{\"display\":0,\"decode\":0,\"type\":\"idr\",\"layer\":0,\"forget\":[0]}"),
+     "line 2, column 1: frames[0]: frame 0: an IDR picture forgets, only a P or I can"},
+    {HEAD(F0 "," F4 ",\n" P("5", "2", "1", ",\"forget\":[0]")),
+     "line 2, column 1: frames[2]: frame 5: forgets, but is no reference picture"},
+    {HEAD(F0 "," F4 ",\n" P("5", "2", "1", ",\"refs\":[4],\"forget\":[0]") "," P(
+         "6", "3", "0", ",\"refs\":[4]") "," P("7", "4", "1", ",\"refs\":[5]")),
+     "line 2, column 1: frames[2]: frame 5: forgets on layer 1, and frame 6 of layer 0 follows"},
     {HEAD(F0 "," F4 ",\n" P("5", "2", "0", ",\"refs\":[4],\"forget\":[4]")),
      "line 2, column 1: frames[2]: frame 5: forgets frame 4, which it refers to, or twice"},
     {"{\"version\":1,\"dpb\":2,\"frames\":[" F0 "," F4

@@ -47,7 +47,8 @@ static void figures(void **state)
         int32_t dpb, reorder, layers;
     } cases[] = {
         {16, 120, 600, -1, false, false, 12, 4, 5}, {16, 120, 600, -1, true, false, 16, 8, 5},
-        {16, 129, 516, -1, false, true, 8, 4, 5},   {16, 120, 480, -1, false, true, 10, 4, 5},
+        {16, 129, 516, -1, false, true, 8, 4, 5},   {16, 120, 480, -1, false, true, 8, 4, 5},
+        {16, 120, 500, -1, true, true, 9, 8, 5},    {32, 120, 600, -1, false, true, 16, 5, 6},
         {8, 120, 600, -1, false, false, 7, 3, 4},   {4, 120, 600, -1, false, false, 4, 2, 3},
         {2, 120, 600, -1, false, false, 2, 1, 2},   {1, 120, 600, -1, false, false, 1, 0, 1},
         {32, 129, 258, -1, false, true, 16, 5, 6},  {8, 120, 600, 0, false, false, 4, 0, 4},
@@ -255,6 +256,10 @@ static void plans_that_cannot_be(void **state)
     refused(&plan, 200,
             "gop: 32 pictures coded this way need more than the 16 frames of a DPB that H.264 "
             "allows (forgetting needs fewer)");
+    plan = plan_of(32, 120, true, true);
+    refused(&plan, 200,
+            "gop: 32 pictures coded this way need more than the 16 frames of a DPB that H.264 "
+            "allows");
     plan = plan_of(8, 120, false, false);
     plan.layers = 5;
     refused(&plan, 200, "layers: 5 layers need a gop of 16 or more, it is 8");
