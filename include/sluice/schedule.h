@@ -42,7 +42,7 @@ struct sl_schedule_params {
     int64_t dpb;             /**< frames that the decoder holds; 0: as few as will do */
     int64_t past, future;    /**< most references to earlier and to later pictures */
     int order;               /**< enum sl_schedule_order */
-    int forget;              /**< 1: P pictures empty the DPB of what is not needed, where they may */
+    int forget;              /**< 1: P pictures empty the DPB of what is not needed */
     int low_delay;           /**< 1: P pictures alone, coded as they are shown */
     struct sl_rational rate; /**< stated in what is made; 0/1: not */
     char output[SL_SCHEDULE_PATH_MAX]; /**< for the command line; not used by the library */
