@@ -7,6 +7,9 @@
     async for chunk in sluice.segment(source, start=60, duration=4):
         await response.write(chunk)
 
+    with sluice.FrameReader("film.mp4") as reader:  # numpy arrays, no more read than they need
+        still = reader.at(1.5)
+
 See help(sluice.remux) for sources and options, and docs/python.md.
 """
 from __future__ import annotations
@@ -18,9 +21,11 @@ from typing import Any
 
 from . import _sluice
 from ._error import Error
+from ._frames import FrameReader
 from ._remux import Progress, Remux, remux, segment
 
-__all__ = ["Error", "Progress", "Remux", "Status", "features", "licence", "probe", "remux", "segment"]
+__all__ = ["Error", "FrameReader", "Progress", "Remux", "Status", "features", "licence", "probe", "remux",
+           "segment"]
 
 __version__, licence, features = _sluice.version()
 

@@ -9,13 +9,16 @@
 #define Py_LIMITED_API 0x030b0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <pthread.h>
+#include <stdbool.h>
 
 #include <sluice/sluice.h>
 
 /* What belongs to one import of the module. */
 struct ext_state {
     PyObject *error;      /* sluice.Error */
-    PyObject *remux_type; /* the type made from ext_remux_spec */
+    PyObject *remux_type; /* the types made from ext_remux_spec and ext_frames_spec */
+    PyObject *frames_type;
 };
 
 struct ext_state *ext_state_of(PyObject *module);
@@ -26,6 +29,22 @@ PyObject *ext_raise(const struct ext_state *state, const struct sl_error *err);
 /* probe(path: bytes) -> dict */
 PyObject *ext_probe(PyObject *module, PyObject *path);
 
+/* Messages of the library that wait for Python. Part of an object that was zeroed. */
+struct ext_message;
+struct ext_log {
+    struct sl_log log; /* to be handed to the library */
+    pthread_mutex_t mutex;
+    bool ready;
+    struct ext_message *first, **last;
+    int logged, dropped;
+};
+/* False: an exception is set. */
+bool ext_log_init(struct ext_log *l, int level);
+void ext_log_clear(struct ext_log *l);
+/* [(level, component, text), …] since it was last asked */
+PyObject *ext_log_take(struct ext_log *l);
+
 extern PyType_Spec ext_remux_spec;
+extern PyType_Spec ext_frames_spec;
 
 #endif

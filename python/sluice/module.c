@@ -93,6 +93,21 @@ static PyObject *version(PyObject *module, PyObject *unused)
     return Py_BuildValue("(sss)", sl_version(), sl_licence(), sl_build_features());
 }
 
+/* Returns 0, or -1 with an exception. */
+static int add_type(PyObject *module, PyType_Spec *spec, const char *name, PyObject **type)
+{
+    *type = PyType_FromModuleAndSpec(module, spec, NULL);
+    if (!*type) {
+        return -1;
+    }
+    Py_INCREF(*type); /* the module's; PyModule_AddObject takes one */
+    if (PyModule_AddObject(module, name, *type) < 0) {
+        Py_DECREF(*type);
+        return -1;
+    }
+    return 0;
+}
+
 static int module_exec(PyObject *module)
 {
     struct ext_state *state = ext_state_of(module);
@@ -105,16 +120,10 @@ static int module_exec(PyObject *module)
     if (!state->error) {
         return -1;
     }
-    state->remux_type = PyType_FromModuleAndSpec(module, &ext_remux_spec, NULL);
-    if (!state->remux_type) {
-        return -1;
-    }
-    Py_INCREF(state->remux_type); /* the module's; PyModule_AddObject takes one */
-    if (PyModule_AddObject(module, "Remux", state->remux_type) < 0) {
-        Py_DECREF(state->remux_type);
-        return -1;
-    }
-    return 0;
+    return add_type(module, &ext_remux_spec, "Remux", &state->remux_type) ||
+                   add_type(module, &ext_frames_spec, "Frames", &state->frames_type)
+               ? -1
+               : 0;
 }
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg)
@@ -123,6 +132,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     if (state) {
         Py_VISIT(state->error);
         Py_VISIT(state->remux_type);
+        Py_VISIT(state->frames_type);
     }
     return 0;
 }
@@ -133,6 +143,7 @@ static int module_clear(PyObject *module)
     if (state) {
         Py_CLEAR(state->error);
         Py_CLEAR(state->remux_type);
+        Py_CLEAR(state->frames_type);
     }
     return 0;
 }

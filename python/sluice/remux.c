@@ -10,20 +10,10 @@
 
 #include "python/sluice/ext.h"
 
-#define LOG_MAX 64 /* messages that wait to be taken; more are counted, not kept */
-
-struct message {
-    struct message *next;
-    int level;
-    char component[32];
-    char text[512];
-};
-
 struct remux {
     PyObject_HEAD struct sl_remux *run; /* NULL once closed */
-    struct sl_log log;
-    bool busy;    /* a call is inside the library */
-    bool closing; /* close() came meanwhile: whoever is inside frees */
+    bool busy;                          /* a call is inside the library */
+    bool closing;                       /* close() came meanwhile: whoever is inside frees */
 
     PyObject *source; /* callable: (offset, size) -> bytes; NULL where the library reads itself */
     PyObject *spare;  /* bytes of the size that was last asked for, which nobody has seen */
@@ -34,8 +24,7 @@ struct remux {
     pthread_mutex_t mutex;
     bool has_mutex;
     struct sl_remux_progress progress;
-    struct message *first, **last;
-    int logged, dropped;
+    struct ext_log messages;
 };
 
 static struct remux *remux_of(PyObject *self)
@@ -51,32 +40,6 @@ static void on_progress(void *opaque, const struct sl_remux_progress *progress)
     pthread_mutex_lock(&r->mutex);
     r->progress = *progress;
     pthread_mutex_unlock(&r->mutex);
-}
-
-/* May come from any thread, also while the lock is held by one that waits for it: so it is kept,
- * and Python logs it when the call is over. */
-static void on_log(void *opaque, enum sl_log_level level, const char *component, const char *text)
-{
-    struct remux *r = opaque;
-    struct message *m = malloc(sizeof *m);
-
-    if (m) {
-        m->next = NULL;
-        m->level = (int)level;
-        (void)snprintf(m->component, sizeof m->component, "%s", component);
-        (void)snprintf(m->text, sizeof m->text, "%s", text);
-    }
-    pthread_mutex_lock(&r->mutex);
-    if (m && r->logged < LOG_MAX) {
-        *r->last = m;
-        r->last = &m->next;
-        r->logged++;
-        m = NULL;
-    } else {
-        r->dropped++;
-    }
-    pthread_mutex_unlock(&r->mutex);
-    free(m);
 }
 
 static enum sl_status refuse(struct sl_error *err, enum sl_status status, const char *text)
@@ -185,11 +148,7 @@ static void remux_dealloc(PyObject *self)
     release(r);
     (void)remux_clear(self);
     PyErr_Restore(kept[0], kept[1], kept[2]);
-    while (r->first) {
-        struct message *m = r->first;
-        r->first = m->next;
-        free(m);
-    }
+    ext_log_clear(&r->messages);
     if (r->has_mutex) {
         pthread_mutex_destroy(&r->mutex);
     }
@@ -261,14 +220,15 @@ static PyObject *remux_new(PyTypeObject *type, PyObject *args, PyObject *keyword
         goto fail;
     }
     r = remux_of(self);
-    r->last = &r->first;
     if (pthread_mutex_init(&r->mutex, NULL) != 0) {
         PyErr_NoMemory();
         goto fail;
     }
     r->has_mutex = true;
+    if (!ext_log_init(&r->messages, level)) {
+        goto fail;
+    }
     r->progress.duration_us = -1;
-    r->log = (struct sl_log){.level = (enum sl_log_level)level, .write = on_log, .opaque = r};
     if (source != Py_None) {
         Py_INCREF(source);
         r->source = source;
@@ -284,8 +244,8 @@ static PyObject *remux_new(PyTypeObject *type, PyObject *args, PyObject *keyword
     const struct sl_remux_events events = {.progress = on_progress, .opaque = r};
     const struct sl_remux_source bytes = {
         .read = on_read, .opaque = r, .name = name, .size = size, .seekable = seekable};
-    status = input ? sl_remux_open(&r->run, params, &events, &r->log, &err)
-                   : sl_remux_open_source(&r->run, params, &bytes, &events, &r->log, &err);
+    status = input ? sl_remux_open(&r->run, params, &events, &r->messages.log, &err)
+                   : sl_remux_open_source(&r->run, params, &bytes, &events, &r->messages.log, &err);
     if (status != SL_OK) {
         ext_raise(state, &err);
         goto fail;
@@ -390,45 +350,8 @@ static PyObject *remux_close(PyObject *self, PyObject *unused)
 /* log() -> [(level, component, text), …] since it was last asked */
 static PyObject *remux_log(PyObject *self, PyObject *unused)
 {
-    struct remux *r = remux_of(self);
-    struct message *m = NULL;
-    int dropped = 0;
-    PyObject *list = PyList_New(0);
     (void)unused;
-
-    if (!list) {
-        return NULL;
-    }
-    pthread_mutex_lock(&r->mutex);
-    m = r->first;
-    dropped = r->dropped;
-    r->first = NULL;
-    r->last = &r->first;
-    r->logged = r->dropped = 0;
-    pthread_mutex_unlock(&r->mutex);
-    while (m) {
-        struct message *next = m->next;
-        PyObject *text = PyUnicode_DecodeUTF8(m->text, (Py_ssize_t)strlen(m->text), "replace");
-        PyObject *entry =
-            list && text ? Py_BuildValue("(isO)", m->level, m->component, text) : NULL;
-        if (list && (!entry || PyList_Append(list, entry) < 0)) {
-            Py_CLEAR(list);
-        }
-        Py_XDECREF(entry);
-        Py_XDECREF(text);
-        free(m);
-        m = next;
-    }
-    if (list && dropped) {
-        PyObject *entry =
-            Py_BuildValue("(isN)", (int)SL_LOG_WARN, "python",
-                          PyUnicode_FromFormat("%d more messages were dropped", dropped));
-        if (!entry || PyList_Append(list, entry) < 0) {
-            Py_CLEAR(list);
-        }
-        Py_XDECREF(entry);
-    }
-    return list;
+    return ext_log_take(&remux_of(self)->messages);
 }
 
 /* progress() -> (position_us, duration_us, fragments, bytes, finished) */

@@ -91,7 +91,10 @@ static enum sl_status add_packet(struct sl_frames *f, const struct sl_packet *p,
         .layer = (uint8_t)(layer < UINT8_MAX ? layer : UINT8_MAX - 1),
     };
     enum sl_status status;
-    if (p->pts == SL_NO_TIME) {
+    if (s.pts == SL_NO_TIME && p->flags & SL_PACKET_KEY) {
+        s.pts = p->dts; /* VFW in Matroska: without references there is no other order */
+    }
+    if (s.pts == SL_NO_TIME) {
         return sl_fail_at(err, SL_EUNSUPPORTED, f->name, p->position,
                           "sample %zu has no presentation time", f->index.count);
     }
