@@ -434,7 +434,15 @@ static enum sl_status plan_schedule(struct reading *r)
         plan->bframes = 0;
     }
     r->c->bframes = plan->bframes;
-    return SL_OK;
+    /* Whether there is such a schedule. The one that is used knows the input's rate. */
+    struct sl_schedule_maker *maker;
+    struct sl_error why = {0};
+    enum sl_status status = sl_schedule_maker_create(&maker, plan, &why);
+    sl_schedule_maker_destroy(&maker);
+    if (status == SL_EINVAL) {
+        return refuse(r, GOP, why.msg);
+    }
+    return status == SL_OK ? SL_OK : sl_fail(r->err, status, why.where, "%s", why.msg);
 }
 
 static enum sl_status read_all(struct reading *r)

@@ -413,6 +413,15 @@ static bool all_fit(const struct sl_schedule_plan *plan, int32_t dpb, const stru
     return true;
 }
 
+static bool forgetting_helps(const struct sl_schedule_plan *plan, const struct lengths *lengths,
+                             struct sl_schedule *scratch)
+{
+    struct sl_schedule_plan other = *plan;
+    int32_t reorder;
+    other.forget = true;
+    return !plan->forget && all_fit(&other, SL_SCHEDULE_REFS_MAX, lengths, scratch, &reorder);
+}
+
 static enum sl_status open_maker(struct sl_schedule_maker *m, const struct sl_schedule_plan *plan,
                                  const struct lengths *lengths, struct sl_error *err)
 {
@@ -434,12 +443,12 @@ static enum sl_status open_maker(struct sl_schedule_maker *m, const struct sl_sc
             }
         }
         if (needed > SL_SCHEDULE_REFS_MAX) {
-            status =
-                sl_fail(err, SL_EINVAL, "gop",
-                        "%d pictures coded this way need more than the %d frames of a DPB that "
-                        "H.264 allows%s",
-                        (int)plan->gop, SL_SCHEDULE_REFS_MAX,
-                        plan->forget ? "" : " (forgetting needs fewer)");
+            status = sl_fail(
+                err, SL_EINVAL, "gop",
+                "%d pictures coded this way need more than the %d frames of a DPB that "
+                "H.264 allows%s",
+                (int)plan->gop, SL_SCHEDULE_REFS_MAX,
+                forgetting_helps(plan, lengths, &scratch) ? " (forgetting needs fewer)" : "");
         } else if (dpb) {
             status = sl_fail(err, SL_EINVAL, "dpb", "%d frames are too few, %d are needed",
                              (int)dpb, (int)needed);

@@ -383,6 +383,7 @@ def test_what_y4m_says_is_kept(tmp_path):
     ('{"gop": 0,\n"x264_layer_qps": "0=22"}', ["line 2", "x264_layer_qps"]),
     ('{"gop": 0,\n"low_delay": true}', ["line 2", "low_delay"]),
     ('{"gop": 0,\n"bframes": 17}', ["line 2", "bframes"]),
+    ('{"crf": 23,\n"gop": 64}', ["line 2", "gop", "DPB"]),
     ('{"gop": 0,\n"frame_ir": "s.json"}', ["line 2", "frame_ir"]),
     ('{"crf": 23,\n"gop": 12}', ["line 2", "gop", "power of two"]),
     ('{"keyint": 30,\n"keyint_min": 60}', ["line 2", "keyint_min"]),

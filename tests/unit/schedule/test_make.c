@@ -256,6 +256,10 @@ static void plans_that_cannot_be(void **state)
     refused(&plan, 200,
             "gop: 32 pictures coded this way need more than the 16 frames of a DPB that H.264 "
             "allows (forgetting needs fewer)");
+    plan = plan_of(64, 120, false, false);
+    refused(&plan, 200,
+            "gop: 64 pictures coded this way need more than the 16 frames of a DPB that H.264 "
+            "allows");
     plan = plan_of(32, 120, true, true);
     refused(&plan, 200,
             "gop: 32 pictures coded this way need more than the 16 frames of a DPB that H.264 "
