@@ -96,7 +96,7 @@ static enum sl_status parse_time(const char *key, const char *word, struct sl_ra
         size--;
     }
     (void)snprintf(number, sizeof number, "%.*s", (int)size, word);
-    if (!size || sl_options_set(one, out, "time", number, NULL) != SL_OK ||
+    if (!size || strchr(number, ':') || sl_options_set(one, out, "time", number, NULL) != SL_OK ||
         out->den > INT64_MAX / scale) {
         return refuse(err, key, word, "seconds as in 1.5s, 1500ms or 3/2");
     }
