@@ -256,7 +256,8 @@ static enum sl_status save_all(struct frames_command *c, struct sl_error *err)
     if (mkdir(c->output, 0777) != 0 && errno != EEXIST) {
         err->status = SL_EIO;
         (void)snprintf(err->where, sizeof err->where, "%.190s", c->output);
-        (void)snprintf(err->msg, sizeof err->msg, "cannot be made: %s", strerror(errno));
+        (void)snprintf(err->msg, sizeof err->msg, "the folder cannot be made: %s",
+                       strerrordesc_np(errno));
         return SL_EIO;
     }
     while (!status) {

@@ -6,12 +6,11 @@ import pickle
 import threading
 from fractions import Fraction
 
+import numpy
 import pytest
 
 import sluice
 from conftest import run
-
-numpy = pytest.importorskip("numpy")  # the package works without, pictures do not
 
 WIDTH, HEIGHT, FRAMES, RATE = 160, 90, 75, Fraction(25)
 
