@@ -209,7 +209,7 @@ void sl_mp4_measure_fragments(struct sl_mp4 *d)
         if (!t->cover) {
             hint = (struct hint){-1, -1};
             look_at_front(d, t, 0, &hint);
-            if (hint.end > 0) {
+            if (hint.end > 0 && hint.end < SL_MP4_TIME_MAX) {
                 d->demuxer.tracks[i].duration = hint.end;
                 stated = true;
             }

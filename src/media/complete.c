@@ -221,14 +221,15 @@ static enum sl_status complete_nal(struct sl_track *t, const struct sl_buf *buf,
         form->in_band = has_other_sets(t->codec, &config, buf->data, buf->size, form->annexb);
     }
     struct sl_track found = *t; /* borrows the config */
+    /* Where the size is known, a parameter set that we cannot read is the decoder's to judge. */
+    const bool needed = t->width <= 0 || t->height <= 0;
+    struct sl_error *why = needed ? err : NULL;
     status =
-        t->codec == SL_CODEC_H264 ? sl_h264_describe(&found, err) : sl_hevc_describe(&found, err);
+        t->codec == SL_CODEC_H264 ? sl_h264_describe(&found, why) : sl_hevc_describe(&found, why);
     if (status == SL_OK) {
         fill(t, &found);
-    } else if (t->width > 0 && t->height > 0) {
-        status = SL_OK; /* a parameter set that we cannot read is the decoder's to judge */
     }
-    return status;
+    return needed ? status : SL_OK;
 }
 
 /* ---- AV1, VP8, VP9 ----------------------------------------------------------------------- */
