@@ -41,6 +41,18 @@ static enum sl_status record_of(enum sl_codec codec, const uint8_t *annexb, size
                                   : sl_hvcc_from_annexb(annexb, size, out, err);
 }
 
+/* The same of an access unit: one without parameter sets is not the first of a stream. */
+static enum sl_status record_of_unit(enum sl_codec codec, const uint8_t *annexb, size_t size,
+                                     struct sl_writer *out, struct sl_error *err)
+{
+    struct sl_error why = {0};
+    const enum sl_status status = record_of(codec, annexb, size, out, &why);
+    if (status == SL_EDATA) {
+        return SL_EAGAIN;
+    }
+    return status == SL_OK ? SL_OK : sl_fail(err, status, why.where, "%s", why.msg);
+}
+
 static enum sl_status parse_record(const struct sl_track *t, struct sl_nal_config *config,
                                    struct sl_error *err)
 {
@@ -110,8 +122,7 @@ static enum sl_status config_from_lengths(struct sl_track *t, unsigned prefix,
         status = sl_writer_finish(&annexb, err);
     }
     if (status == SL_OK) {
-        status = record_of(t->codec, annexb.data, annexb.size, &record, NULL);
-        status = status == SL_EDATA ? SL_EAGAIN : status;
+        status = record_of_unit(t->codec, annexb.data, annexb.size, &record, err);
     }
     if (status == SL_OK) {
         const size_t at = t->codec == SL_CODEC_H264 ? 4 : 21; /* lengthSizeMinusOne */
@@ -136,8 +147,6 @@ static enum sl_status complete_record(struct sl_track *t, const struct sl_buf *b
     const bool stated = t->config_size > 0;
 
     if (!stated || config_is_annexb(t)) {
-        const uint8_t *data = stated ? t->config : buf->data;
-        const size_t size = stated ? t->config_size : buf->size;
         form->annexb = sl_nal_form(buf->data, buf->size, 4) != SL_NAL_LENGTHS;
         if (!stated && !form->annexb) {
             return sl_fail(err, SL_EDATA, NULL,
@@ -145,10 +154,8 @@ static enum sl_status complete_record(struct sl_track *t, const struct sl_buf *b
                            sl_codec_name(t->codec));
         }
         sl_writer_init(&record, CONFIG_MAX);
-        status = record_of(t->codec, data, size, &record, stated ? err : NULL);
-        if (!stated && status == SL_EDATA) {
-            status = SL_EAGAIN; /* not the first access unit of a stream */
-        }
+        status = stated ? record_of(t->codec, t->config, t->config_size, &record, err)
+                        : record_of_unit(t->codec, buf->data, buf->size, &record, err);
         status = take_config(t, &record, status, err);
         return status == SL_OK ? parse_record(t, config, err) : status;
     }
@@ -162,8 +169,8 @@ static enum sl_status complete_record(struct sl_track *t, const struct sl_buf *b
     }
     if (form->annexb) {
         sl_writer_init(&record, CONFIG_MAX);
-        status = record_of(t->codec, buf->data, buf->size, &record, NULL);
-        status = take_config(t, &record, status == SL_EDATA ? SL_EAGAIN : status, err);
+        status = record_of_unit(t->codec, buf->data, buf->size, &record, err);
+        status = take_config(t, &record, status, err);
     } else {
         status = config_from_lengths(t, config->length_size, buf, err);
     }
