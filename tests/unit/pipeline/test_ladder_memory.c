@@ -64,7 +64,7 @@ static void each_allocation(int format)
     p->rung_count = 2;
     snprintf(p->rungs[0].name, sizeof p->rungs[0].name, "top");
     p->rungs[1].height = HEIGHT / 2;
-    failing_alloc_run(ladder, &j);
+    failing_alloc_run_long(ladder, &j);
     scratch_remove(&j.home);
 }
 

@@ -3,6 +3,8 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "unit.h"
 
@@ -97,9 +99,10 @@ void failing_alloc_set(unsigned long n)
     set(n, false);
 }
 
-static void run(enum sl_status (*body)(void *arg), void *arg, bool lenient, bool onwards)
+static void run(enum sl_status (*body)(void *arg), void *arg, unsigned long step, bool lenient,
+                bool onwards)
 {
-    for (unsigned long n = 1; n < RUNS_MAX; n++) {
+    for (unsigned long n = 1; n < RUNS_MAX; n += step) {
         long before = atomic_load(&state.live), after;
         enum sl_status status;
         bool failed;
@@ -125,12 +128,21 @@ static void run(enum sl_status (*body)(void *arg), void *arg, bool lenient, bool
 
 void failing_alloc_run(enum sl_status (*body)(void *arg), void *arg)
 {
-    run(body, arg, false, false);
-    run(body, arg, false, true);
+    run(body, arg, 1, false, false);
+    run(body, arg, 1, false, true);
 }
 
 void failing_alloc_run_lenient(enum sl_status (*body)(void *arg), void *arg)
 {
-    run(body, arg, true, false);
-    run(body, arg, true, true);
+    run(body, arg, 1, true, false);
+    run(body, arg, 1, true, true);
+}
+
+void failing_alloc_run_long(enum sl_status (*body)(void *arg), void *arg)
+{
+    const char *soak = getenv("SLUICE_SOAK");
+    unsigned long step = soak && !strcmp(soak, "1") ? 1 : 7;
+
+    run(body, arg, step, false, false);
+    run(body, arg, step, false, true);
 }
