@@ -71,7 +71,10 @@ static enum sl_status load_cues(struct sl_mkv *m, struct sl_error *err)
                                 "EBML element %" PRIX32 " passes the end of Cues at %" PRId64, e.id,
                                 end);
         }
-        if (status != SL_OK || e.id != SL_MKV_CUE_POINT || e.size > CUE_POINT_MAX) {
+        if (status != SL_OK) {
+            break; /* and not one step on: a size may be anything */
+        }
+        if (e.id != SL_MKV_CUE_POINT || e.size > CUE_POINT_MAX) {
             continue;
         }
         memset(&point, 0, sizeof point);
