@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -26,20 +27,22 @@ struct sl_publish {
     int directory;
     int fd;
     char *path;       /* as given, for messages */
-    const char *name; /* its last part */
+    char *target;     /* without symbolic links at its end */
+    const char *name; /* last part of target */
+    bool special;     /* fd is a device or a pipe, written to as it is */
     char temp[NAME_MAX + 1];
     enum sl_status failed; /* of an earlier write: what is there must not be published */
 };
 
 static enum sl_status open_directory(struct sl_publish *p, struct sl_error *err)
 {
-    size_t length = (size_t)(p->name - p->path);
+    size_t length = (size_t)(p->name - p->target);
     char *directory;
 
     if (length == 0) {
         p->directory = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     } else {
-        directory = sl_format("%.*s", (int)length, p->path);
+        directory = sl_format("%.*s", (int)length, p->target);
         if (!directory) {
             return sl_fail_memory(err);
         }
@@ -96,6 +99,22 @@ static enum sl_status open_temp(struct sl_publish *p, struct sl_error *err)
     return sl_fail(err, SL_EIO, p->path, "no free name for a temporary file");
 }
 
+/* What is there and is no plain file (/dev/null, a FIFO) is not to be replaced. */
+static bool is_special(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+/* Where a symbolic link leads: it stays, and what it names is replaced. */
+static char *target_of(const char *path)
+{
+    char real[PATH_MAX];
+    struct stat st;
+    bool link = lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && realpath(path, real);
+    return sl_strdup(link ? real : path);
+}
+
 enum sl_status sl_publish_open(struct sl_publish **out, const char *path, struct sl_error *err)
 {
     struct sl_publish *p;
@@ -114,8 +133,23 @@ enum sl_status sl_publish_open(struct sl_publish **out, const char *path, struct
         status = sl_fail_memory(err);
         goto out;
     }
-    slash = strrchr(p->path, '/');
-    p->name = slash ? slash + 1 : p->path;
+    if (is_special(path)) {
+        p->special = true;
+        p->fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (p->fd < 0) {
+            status = sl_fail_errno(err, errno, path, "open");
+            goto out;
+        }
+        *out = p;
+        return SL_OK;
+    }
+    p->target = target_of(path);
+    if (!p->target) {
+        status = sl_fail_memory(err);
+        goto out;
+    }
+    slash = strrchr(p->target, '/');
+    p->name = slash ? slash + 1 : p->target;
     if (p->name[0] == 0 || strcmp(p->name, ".") == 0 || strcmp(p->name, "..") == 0) {
         status = sl_fail(err, SL_EINVAL, path, "is not the name of a file");
         goto out;
@@ -181,6 +215,14 @@ static enum sl_status commit(struct sl_publish **publish, bool synced, struct sl
         status = sl_fail(err, p->failed, p->path, "not published: an earlier write failed");
         goto out;
     }
+    if (p->special) {
+        rc = close(p->fd);
+        p->fd = -1;
+        if (rc < 0 && errno != EINTR) {
+            status = sl_io_write_failed(errno, p->path, err);
+        }
+        goto out;
+    }
     if (synced && sync_fd(p->fd) < 0) {
         status = sl_io_write_failed(errno, p->path, err);
         goto out;
@@ -231,6 +273,7 @@ void sl_publish_abort(struct sl_publish **publish)
     if (p->directory >= 0) {
         (void)close(p->directory);
     }
+    sl_free(p->target);
     sl_free(p->path);
     sl_free(p);
 }

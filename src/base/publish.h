@@ -9,6 +9,8 @@
  * is killed leaves such a file; sl_publish_sweep removes them. Single owner. */
 struct sl_publish;
 
+/* A symbolic link stays and what it leads to is replaced; what is no plain file (/dev/null, a FIFO)
+ * is written to as the bytes come. */
 SL_NODISCARD enum sl_status sl_publish_open(struct sl_publish **out, const char *path,
                                             struct sl_error *err);
 SL_NODISCARD enum sl_status sl_publish_write(struct sl_publish *p, const void *data, size_t size,

@@ -166,6 +166,40 @@ static void test_paths(void **state)
     assert_content(scratch_name(&scratch, "here"), "x");
 }
 
+/* What is no plain file is written to, a link leads on: neither is ever replaced. */
+static void test_what_must_stay(void **state)
+{
+    struct scratch *s = &scratch;
+    struct stat st;
+    char target[sizeof s->name], link[sizeof s->name], fifo[sizeof s->name], got[8] = {0};
+    int reader;
+
+    (void)state;
+    assert_int_equal(sl_publish_bytes("/dev/null", "lost", 4, NULL), SL_OK);
+    assert_int_equal(stat("/dev/null", &st), 0);
+    assert_true(S_ISCHR(st.st_mode));
+
+    (void)snprintf(fifo, sizeof fifo, "%s", scratch_name(s, "fifo"));
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    assert_int_equal(sl_publish_bytes(fifo, "piped", 5, NULL), SL_OK);
+    assert_int_equal(read(reader, got, sizeof got), 5);
+    assert_memory_equal(got, "piped", 5);
+    (void)close(reader);
+
+    (void)snprintf(target, sizeof target, "%s", scratch_name(s, "target"));
+    (void)snprintf(link, sizeof link, "%s", scratch_name(s, "link"));
+    assert_int_equal(symlink("target", link), 0);
+    assert_int_equal(sl_publish_bytes(target, "old", 3, NULL), SL_OK);
+    assert_int_equal(sl_publish_bytes(link, "new one", 7, NULL), SL_OK);
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(lstat(target, &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    assert_int_equal(st.st_size, 7);
+}
+
 static void test_directories(void **state)
 {
     struct sl_error err = {0};
@@ -391,6 +425,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_abort, setup, teardown),
         cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
         cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_must_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(test_directories, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
