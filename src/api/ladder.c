@@ -153,8 +153,11 @@ enum sl_status sl_ladder_open(struct sl_ladder **out, const struct sl_ladder_par
                               const struct sl_ladder_events *events, const struct sl_log *log,
                               struct sl_error *err)
 {
+    if (!out) {
+        return sl_fail(err, SL_EINVAL, "out", "is NULL");
+    }
     enum sl_status status =
-        sl_params_check(out ? params : NULL, sizeof *params, "sl_ladder_params_default", err);
+        sl_params_check(params, sizeof *params, "sl_ladder_params_default", err);
     if (status != SL_OK) {
         return status;
     }

@@ -186,7 +186,10 @@ enum sl_status sl_remux_open(struct sl_remux **out, const struct sl_remux_params
                              struct sl_error *err)
 {
     enum sl_status st;
-    st = sl_params_check(out ? params : NULL, sizeof *params, "sl_remux_params_default", err);
+    if (!out) {
+        return sl_fail(err, SL_EINVAL, "out", "is NULL");
+    }
+    st = sl_params_check(params, sizeof *params, "sl_remux_params_default", err);
     if (st != SL_OK) {
         return st;
     }
@@ -201,7 +204,10 @@ enum sl_status sl_remux_open_source(struct sl_remux **out, const struct sl_remux
                                     struct sl_error *err)
 {
     enum sl_status st;
-    st = sl_params_check(out ? params : NULL, sizeof *params, "sl_remux_params_default", err);
+    if (!out) {
+        return sl_fail(err, SL_EINVAL, "out", "is NULL");
+    }
+    st = sl_params_check(params, sizeof *params, "sl_remux_params_default", err);
     if (st != SL_OK) {
         return st;
     }

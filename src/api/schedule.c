@@ -126,8 +126,10 @@ enum sl_status sl_schedule_doc_make(struct sl_schedule_doc **out,
     struct sl_schedule_plan plan;
     struct sl_schedule_doc *doc;
     enum sl_status status;
-    status =
-        sl_params_check(out ? params : NULL, sizeof *params, "sl_schedule_params_default", err);
+    if (!out) {
+        return sl_fail(err, SL_EINVAL, "out", "is NULL");
+    }
+    status = sl_params_check(params, sizeof *params, "sl_schedule_params_default", err);
     if (status != SL_OK) {
         return status;
     }

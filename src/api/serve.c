@@ -46,7 +46,10 @@ enum sl_status sl_server_open(struct sl_server **out, const struct sl_serve_para
 {
     enum sl_status status;
 
-    status = sl_params_check(out ? params : NULL, sizeof *params, "sl_serve_params_default", err);
+    if (!out) {
+        return sl_fail(err, SL_EINVAL, "out", "is NULL");
+    }
+    status = sl_params_check(params, sizeof *params, "sl_serve_params_default", err);
     if (status != SL_OK) {
         return status;
     }
