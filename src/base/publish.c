@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -18,8 +17,9 @@
 #include "base/error.h"
 #include "base/io.h"
 
-#define SUFFIX   ".sltmp"
-#define ATTEMPTS 16
+#define SUFFIX    ".sltmp"
+#define ATTEMPTS  16
+#define LINKS_MAX 40 /* as many as the kernel follows */
 /* "." name "." 16 digits SUFFIX within NAME_MAX; a longer name is cut, the digits tell apart. */
 #define NAME_KEPT (NAME_MAX - 1 - 1 - 16 - (int)(sizeof(SUFFIX) - 1))
 
@@ -106,13 +106,27 @@ static bool is_special(const char *path)
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
-/* Where a symbolic link leads: it stays, and what it names is replaced. */
-static char *target_of(const char *path)
+/* Where symbolic links lead: they stay, and what they name is replaced or made. */
+static enum sl_status find_target(struct sl_publish *p, struct sl_error *err)
 {
-    char real[PATH_MAX];
-    struct stat st;
-    bool link = lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && realpath(path, real);
-    return sl_strdup(link ? real : path);
+    p->target = sl_strdup(p->path);
+    for (int links = 0; p->target; links++) {
+        char to[PATH_MAX], *next;
+        ssize_t size = readlink(p->target, to, sizeof(to));
+        const char *slash = strrchr(p->target, '/');
+        int directory = slash ? (int)(slash + 1 - p->target) : 0;
+
+        if (size < 0) {
+            return SL_OK; /* no link, or nothing there */
+        }
+        if (links == LINKS_MAX || size == (ssize_t)sizeof(to)) {
+            return sl_fail(err, SL_EIO, p->path, "too many symbolic links");
+        }
+        next = sl_format("%.*s%.*s", to[0] == '/' ? 0 : directory, p->target, (int)size, to);
+        sl_free(p->target);
+        p->target = next;
+    }
+    return sl_fail_memory(err);
 }
 
 enum sl_status sl_publish_open(struct sl_publish **out, const char *path, struct sl_error *err)
@@ -143,9 +157,8 @@ enum sl_status sl_publish_open(struct sl_publish **out, const char *path, struct
         *out = p;
         return SL_OK;
     }
-    p->target = target_of(path);
-    if (!p->target) {
-        status = sl_fail_memory(err);
+    status = find_target(p, err);
+    if (status != SL_OK) {
         goto out;
     }
     slash = strrchr(p->target, '/');

@@ -191,13 +191,18 @@ static void test_what_must_stay(void **state)
     (void)snprintf(target, sizeof target, "%s", scratch_name(s, "target"));
     (void)snprintf(link, sizeof link, "%s", scratch_name(s, "link"));
     assert_int_equal(symlink("target", link), 0);
-    assert_int_equal(sl_publish_bytes(target, "old", 3, NULL), SL_OK);
+    assert_int_equal(sl_publish_bytes(link, "first", 5, NULL), SL_OK); /* leads to nothing yet */
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
     assert_int_equal(sl_publish_bytes(link, "new one", 7, NULL), SL_OK);
     assert_int_equal(lstat(link, &st), 0);
     assert_true(S_ISLNK(st.st_mode));
     assert_int_equal(lstat(target, &st), 0);
     assert_true(S_ISREG(st.st_mode));
     assert_int_equal(st.st_size, 7);
+    assert_int_equal(unlink(target), 0);
+    assert_int_equal(symlink("link", target), 0); /* in a circle */
+    assert_int_equal(sl_publish_bytes(link, "nowhere", 7, NULL), SL_EIO);
 }
 
 static void test_directories(void **state)
