@@ -447,6 +447,16 @@ static enum sl_status complete_flac(struct sl_track *t, struct sl_error *err)
     return status;
 }
 
+/* A muxer has to write both. */
+static enum sl_status check_sound(const struct sl_track *t, struct sl_error *err)
+{
+    if (t->channels > 0 && t->sample_rate > 0) {
+        return SL_OK;
+    }
+    return sl_fail(err, SL_EDATA, NULL, "%s of %d channels at %d Hz, expected 1 or more of each",
+                   sl_codec_name(t->codec), t->channels, t->sample_rate);
+}
+
 enum sl_status sl_track_complete(struct sl_track *t, const struct sl_chain *payload,
                                  struct sl_payload_form *form, struct sl_error *err)
 {
@@ -472,19 +482,24 @@ enum sl_status sl_track_complete(struct sl_track *t, const struct sl_chain *payl
         break;
     case SL_CODEC_AAC:
         status = complete_aac(t, buf, form, err);
+        status = status == SL_OK ? check_sound(t, err) : status;
         break;
     case SL_CODEC_AC3:
     case SL_CODEC_EAC3:
         status = complete_ac3(t, buf, err);
+        status = status == SL_OK ? check_sound(t, err) : status;
         break;
     case SL_CODEC_MP3:
         status = complete_mp3(t, buf, err);
+        status = status == SL_OK ? check_sound(t, err) : status;
         break;
     case SL_CODEC_OPUS:
         status = complete_opus(t, buf, err);
+        status = status == SL_OK ? check_sound(t, err) : status;
         break;
     case SL_CODEC_FLAC:
         status = complete_flac(t, err);
+        status = status == SL_OK ? check_sound(t, err) : status;
         break;
     default:
         break;
