@@ -87,7 +87,7 @@ SL_NODISCARD SL_API enum sl_status sl_frames_get_place(const struct sl_frames *f
 /**
  * The picture that is shown at @p seconds (den > 0), on the file's own time line: the last one that
  * begins at or before it; the first one before any is shown.
- * Returns: SL_ENOTFOUND at and after the end, or before 0.
+ * Returns: SL_ENOTFOUND at and after the end, or before 0; SL_EINVAL where den is not above 0.
  */
 SL_NODISCARD SL_API enum sl_status sl_frames_find_time(const struct sl_frames *f,
                                                        struct sl_rational seconds, uint64_t *index,

@@ -26,6 +26,11 @@ struct ext_state *ext_state_of(PyObject *module);
 /* Raises sluice.Error from err. Returns: NULL, always, for `return ext_raise(…)`. */
 PyObject *ext_raise(const struct ext_state *state, const struct sl_error *err);
 
+/* options: [(key, text), …]. Fields are only touched by sl_options_set. False: an exception is set.
+ */
+bool ext_set_options(const struct ext_state *state, const struct sl_option *table, void *params,
+                     PyObject *options);
+
 /* probe(path: bytes) -> dict */
 PyObject *ext_probe(PyObject *module, PyObject *path);
 

@@ -57,25 +57,6 @@ static void frames_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-static bool set_options(const struct ext_state *state, struct sl_frames_params *params,
-                        PyObject *options)
-{
-    Py_ssize_t count = PyList_Size(options);
-
-    for (Py_ssize_t i = 0; i < count; i++) {
-        const char *key = NULL, *text = NULL;
-        struct sl_error err = {.status = SL_OK};
-        if (!PyArg_ParseTuple(PyList_GetItem(options, i), "ss", &key, &text)) {
-            return false;
-        }
-        if (sl_options_set(sl_frames_options(), params, key, text, &err) != SL_OK) {
-            ext_raise(state, &err);
-            return false;
-        }
-    }
-    return count >= 0;
-}
-
 /* Frames(input: bytes, log_level: int, options: list) */
 static PyObject *frames_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
@@ -106,7 +87,7 @@ static PyObject *frames_new(PyTypeObject *type, PyObject *args, PyObject *keywor
         ext_raise(state, &err);
         goto fail;
     }
-    if (!set_options(state, params, options)) {
+    if (!ext_set_options(state, sl_frames_options(), params, options)) {
         goto fail;
     }
     log = &frames_of(self)->messages.log;

@@ -33,6 +33,25 @@ PyObject *ext_raise(const struct ext_state *state, const struct sl_error *err)
     return NULL;
 }
 
+bool ext_set_options(const struct ext_state *state, const struct sl_option *table, void *params,
+                     PyObject *options)
+{
+    Py_ssize_t count = PyList_Size(options);
+
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const char *key = NULL, *text = NULL;
+        struct sl_error err = {.status = SL_OK};
+        if (!PyArg_ParseTuple(PyList_GetItem(options, i), "ss", &key, &text)) {
+            return false;
+        }
+        if (sl_options_set(table, params, key, text, &err) != SL_OK) {
+            ext_raise(state, &err);
+            return false;
+        }
+    }
+    return count >= 0;
+}
+
 static const char *type_name(enum sl_option_type type)
 {
     static const char *const names[] = {

@@ -156,26 +156,6 @@ static void remux_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-/* options: [(key, text), …]. Fields are only touched by sl_options_set. */
-static bool set_options(const struct ext_state *state, struct sl_remux_params *params,
-                        PyObject *options)
-{
-    Py_ssize_t count = PyList_Size(options);
-
-    for (Py_ssize_t i = 0; i < count; i++) {
-        const char *key = NULL, *text = NULL;
-        struct sl_error err = {.status = SL_OK};
-        if (!PyArg_ParseTuple(PyList_GetItem(options, i), "ss", &key, &text)) {
-            return false;
-        }
-        if (sl_options_set(sl_remux_options(), params, key, text, &err) != SL_OK) {
-            ext_raise(state, &err);
-            return false;
-        }
-    }
-    return count >= 0;
-}
-
 static bool set_input(const struct ext_state *state, struct sl_remux_params *params,
                       const char *input, Py_ssize_t size)
 {
@@ -237,7 +217,7 @@ static PyObject *remux_new(PyTypeObject *type, PyObject *args, PyObject *keyword
         ext_raise(state, &err);
         goto fail;
     }
-    if (!set_options(state, params, options) ||
+    if (!ext_set_options(state, sl_remux_options(), params, options) ||
         (input && !set_input(state, params, input, input_size))) {
         goto fail;
     }

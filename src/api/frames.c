@@ -108,10 +108,16 @@ enum sl_status sl_frames_find_time(const struct sl_frames *f, struct sl_rational
     const struct sl_frames_sample *last = &x->samples[x->shown[x->shown_count - 1]];
     int64_t end = last->pts + (last->duration > 0 ? last->duration : 1);
     size_t low = 0, high = x->shown_count;
-    if (seconds.den <= 0 || seconds.num < 0 || sl_time_compare(seconds.num, one, end, tick) >= 0) {
-        return sl_fail(err, SL_ENOTFOUND, f->name, "nothing is shown at %.3f s: it ends at %.3f s",
-                       (double)seconds.num / (double)seconds.den,
-                       (double)end * (double)tick.num / (double)tick.den);
+    if (seconds.den <= 0) {
+        return sl_fail(err, SL_EINVAL, "time", "%" PRId64 "/%" PRId64 " s is not a time",
+                       seconds.num, seconds.den);
+    }
+    if (seconds.num < 0 || sl_time_compare(seconds.num, one, end, tick) >= 0) {
+        struct sl_rational ms = {1, 1000};
+        return sl_fail(err, SL_ENOTFOUND, f->name,
+                       "nothing is shown at %" PRId64 " ms: it ends at %" PRId64 " ms",
+                       sl_rescale(seconds.num, one, ms, SL_ROUND_DOWN),
+                       sl_rescale(end, tick, ms, SL_ROUND_NEAREST));
     }
     while (low + 1 < high) { /* the last one that begins at or before */
         size_t middle = low + (high - low) / 2;

@@ -207,6 +207,11 @@ int sl_publish_fd(const struct sl_publish *p)
     return p->fd;
 }
 
+bool sl_publish_is_special(const struct sl_publish *p)
+{
+    return p->special;
+}
+
 static int sync_fd(int fd)
 {
     int rc;

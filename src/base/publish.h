@@ -19,6 +19,8 @@ SL_NODISCARD enum sl_status sl_publish_chain(struct sl_publish *p, const struct 
                                              struct sl_error *err);
 /* The descriptor of the temporary file, for who must write elsewhere than at its end. */
 int sl_publish_fd(const struct sl_publish *p);
+/* Whether it is no plain file, and so has nothing but an end. */
+bool sl_publish_is_special(const struct sl_publish *p);
 /* fsync, rename over the target, fsync of the directory. Destroys *p whatever it returns. */
 SL_NODISCARD enum sl_status sl_publish_commit(struct sl_publish **p, struct sl_error *err);
 /* The same without waiting for the disk, for what a command was asked to make: as after cp, a

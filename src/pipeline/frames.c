@@ -108,7 +108,8 @@ enum sl_status sl_frames_ask(struct sl_frames *f, const uint64_t *indexes, size_
     }
     f->wanted = wanted;
     f->wanted_count = n;
-    return sl_frames_plan_begin(&f->plan, &f->index, &oracle, samples, n, err);
+    sl_frames_plan_begin(&f->plan, &f->index, &oracle, samples, n);
+    return SL_OK;
 }
 
 /* ---- decoding ---------------------------------------------------------------------------- */

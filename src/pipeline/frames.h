@@ -102,11 +102,8 @@ struct sl_frames_plan {
 };
 
 /* wanted: samples in any order, each once; taken over. */
-SL_NODISCARD enum sl_status sl_frames_plan_begin(struct sl_frames_plan *p,
-                                                 struct sl_frames_index *index,
-                                                 const struct sl_frames_oracle *oracle,
-                                                 uint32_t *wanted, size_t count,
-                                                 struct sl_error *err);
+void sl_frames_plan_begin(struct sl_frames_plan *p, struct sl_frames_index *index,
+                          const struct sl_frames_oracle *oracle, uint32_t *wanted, size_t count);
 /* The next span. SL_EOF: that was all. */
 SL_NODISCARD enum sl_status sl_frames_plan_span(struct sl_frames_plan *p, struct sl_error *err);
 /* Goes back: what is wanted from this sample on did not come, although all that it should take was

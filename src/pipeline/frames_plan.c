@@ -37,13 +37,11 @@ static int by_number(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-enum sl_status sl_frames_plan_begin(struct sl_frames_plan *p, struct sl_frames_index *index,
-                                    const struct sl_frames_oracle *oracle, uint32_t *wanted,
-                                    size_t count, struct sl_error *err)
+void sl_frames_plan_begin(struct sl_frames_plan *p, struct sl_frames_index *index,
+                          const struct sl_frames_oracle *oracle, uint32_t *wanted, size_t count)
 {
     bool *needed = p->needed;
     size_t capacity = p->capacity;
-    (void)err;
     sl_free(p->wanted);
     *p = (struct sl_frames_plan){.index = index,
                                  .oracle = *oracle,
@@ -54,7 +52,6 @@ enum sl_status sl_frames_plan_begin(struct sl_frames_plan *p, struct sl_frames_i
     if (count) {
         qsort(wanted, count, sizeof *wanted, by_number);
     }
-    return SL_OK;
 }
 
 void sl_frames_plan_clear(struct sl_frames_plan *p)

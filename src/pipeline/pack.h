@@ -53,6 +53,8 @@ SL_NODISCARD enum sl_status sl_layered_open(struct sl_layered *l, const char *in
 /* An MP4 with one video track and a tele sample group. Without references. */
 SL_NODISCARD enum sl_status sl_layered_open_mp4(struct sl_layered *l, const char *input,
                                                 const struct sl_log *log, struct sl_error *err);
+/* The samples in display order; NULL: no memory. The caller frees it (sl_free). */
+uint32_t *sl_layered_display_order(const struct sl_layered *l);
 bool sl_layered_is_mp4(struct sl_file *file);
 /* Finds out what each sample refers to, from its slice headers, where the index does not say. What
  * cannot be told so is left unknown. */

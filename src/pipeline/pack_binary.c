@@ -25,36 +25,17 @@ static void put_signed(struct sl_writer *w, int64_t value)
     put_number(w, (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0));
 }
 
-struct shown {
-    int64_t pts;
-    size_t index;
-};
-
-static int by_time(const void *a, const void *b)
-{
-    const struct shown *x = a, *y = b;
-    if (x->pts != y->pts) {
-        return x->pts < y->pts ? -1 : 1;
-    }
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
 /* Each sample's number in display order. */
 static uint32_t *rank(const struct sl_layered *l)
 {
-    struct shown *shown = sl_alloc_array(l->count, sizeof *shown);
+    uint32_t *shown = sl_layered_display_order(l);
     uint32_t *ranks = sl_alloc_array(l->count, sizeof *ranks);
     if (!shown || !ranks) {
-        sl_free(shown);
         sl_free(ranks);
-        return NULL;
+        ranks = NULL;
     }
-    for (size_t i = 0; i < l->count; i++) {
-        shown[i] = (struct shown){l->samples[i].pts, i};
-    }
-    qsort(shown, l->count, sizeof *shown, by_time);
-    for (size_t i = 0; i < l->count; i++) {
-        ranks[shown[i].index] = (uint32_t)i;
+    for (size_t i = 0; ranks && i < l->count; i++) {
+        ranks[shown[i]] = (uint32_t)i;
     }
     sl_free(shown);
     return ranks;

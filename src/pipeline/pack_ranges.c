@@ -104,21 +104,7 @@ static void write_picture(struct ranging *r, size_t index, struct sl_writer *w)
     sl_write_text(w, "]}\n");
 }
 
-struct shown {
-    int64_t pts;
-    size_t index;
-};
-
-static int by_time(const void *a, const void *b)
-{
-    const struct shown *x = a, *y = b;
-    if (x->pts != y->pts) {
-        return x->pts < y->pts ? -1 : 1;
-    }
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
-static enum sl_status write_lines(struct ranging *r, const struct shown *shown, int layout,
+static enum sl_status write_lines(struct ranging *r, const uint32_t *shown, int layout,
                                   struct sl_publish *out, struct sl_error *err)
 {
     const struct sl_layered *l = r->l;
@@ -132,7 +118,7 @@ static enum sl_status write_lines(struct ranging *r, const struct shown *shown, 
         (int)l->width, (int)l->height, l->timebase.den, l->timebase.num, l->layers, layouts[layout],
         l->count);
     for (size_t i = 0; i < l->count && !status; i++) {
-        write_picture(r, shown[i].index, &w);
+        write_picture(r, shown[i], &w);
         status = sl_writer_finish(&w, err);
         if (!status && w.size >= HAND_ON) {
             status = sl_publish_write(out, w.data, w.size, err);
@@ -151,7 +137,7 @@ enum sl_status sl_layered_write_ranges(const struct sl_layered *l, int layout, c
 {
     struct ranging r = {.l = l};
     struct sl_publish *out = NULL;
-    struct shown *shown = sl_alloc_array(l->count, sizeof *shown);
+    uint32_t *shown = sl_layered_display_order(l);
     enum sl_status status = SL_OK;
     r.seen = sl_alloc_array(l->count, sizeof *r.seen);
     r.stack = sl_alloc_array(l->count, sizeof *r.stack);
@@ -160,10 +146,6 @@ enum sl_status sl_layered_write_ranges(const struct sl_layered *l, int layout, c
         status = sl_fail_memory(err);
         goto out;
     }
-    for (size_t i = 0; i < l->count; i++) {
-        shown[i] = (struct shown){l->samples[i].pts, i};
-    }
-    qsort(shown, l->count, sizeof *shown, by_time);
     status = sl_publish_open(&out, output, err);
     if (!status) {
         status = write_lines(&r, shown, layout, out, err);

@@ -38,33 +38,13 @@ static enum sl_status write_all(struct sl_remux *r, const struct sink *s, struct
     return st == SL_EOF ? SL_OK : st;
 }
 
-static enum sl_status to_descriptor(struct sl_remux *r, int fd, const char *name,
-                                    struct sl_error *err)
+/* 64 KiB is a context switch for every few pictures. May be refused. */
+static void widen_pipe(int fd)
 {
     struct stat st;
     if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
-        /* 64 KiB is a context switch for every few pictures. May be refused. */
         (void)fcntl(fd, F_SETPIPE_SZ, PIPE_ROOM);
     }
-    return write_all(r, &(struct sink){.fd = fd, .name = name}, err);
-}
-
-/* What is there and is no plain file (a FIFO, /dev/null) is written to, not replaced. */
-static bool is_special(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-}
-
-static enum sl_status to_special(struct sl_remux *r, const char *path, struct sl_error *err)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return sl_fail_errno(err, errno, path, "open");
-    }
-    enum sl_status st = to_descriptor(r, fd, path, err);
-    (void)close(fd);
-    return st;
 }
 
 /* The index is longer than the room that was left for it: a second file takes its place. */
@@ -114,27 +94,28 @@ static enum sl_status write_front(struct sl_remux *r, struct sink *s, struct sl_
     return sl_publish_chain(s->file, &r->front, err);
 }
 
-enum sl_status sl_remux_execute(struct sl_remux *r, int fd, struct sl_error *err)
+static enum sl_status to_descriptor(struct sl_remux *r, int fd, const char *name,
+                                    struct sl_error *err)
 {
-    const char *path = r->params.output;
-    bool file = fd < 0 && strcmp(path, "-") != 0 && !is_special(path);
-    if (r->params.faststart && !file) {
+    if (r->params.faststart) {
         return sl_fail(err, SL_EINVAL, "faststart", "needs an output that is a file");
     }
-    if (fd >= 0) {
-        return to_descriptor(r, fd, "output", err);
-    }
-    if (strcmp(path, "-") == 0) {
-        return to_descriptor(r, STDOUT_FILENO, "standard output", err);
-    }
-    if (is_special(path)) {
-        return to_special(r, path, err);
-    }
+    widen_pipe(fd);
+    return write_all(r, &(struct sink){.fd = fd, .name = name}, err);
+}
+
+static enum sl_status to_path(struct sl_remux *r, const char *path, struct sl_error *err)
+{
     struct sink s = {.fd = -1, .name = path};
     enum sl_status st = sl_publish_open(&s.file, path, err);
     if (st != SL_OK) {
         return st;
     }
+    if (r->params.faststart && sl_publish_is_special(s.file)) {
+        sl_publish_abort(&s.file);
+        return sl_fail(err, SL_EINVAL, "faststart", "needs an output that is a file");
+    }
+    widen_pipe(sl_publish_fd(s.file));
     st = write_all(r, &s, err);
     if (st == SL_OK && r->front.size > 0) {
         st = write_front(r, &s, err);
@@ -144,4 +125,14 @@ enum sl_status sl_remux_execute(struct sl_remux *r, int fd, struct sl_error *err
     }
     sl_publish_abort(&s.file);
     return st;
+}
+
+enum sl_status sl_remux_execute(struct sl_remux *r, int fd, struct sl_error *err)
+{
+    const char *path = r->params.output;
+    if (fd >= 0) {
+        return to_descriptor(r, fd, "output", err);
+    }
+    return strcmp(path, "-") == 0 ? to_descriptor(r, STDOUT_FILENO, "standard output", err)
+                                  : to_path(r, path, err);
 }

@@ -293,7 +293,7 @@ def test_png(tmp_path):
 
 
 @pytest.mark.parametrize("args,status,words", [
-    (["--at", "2.4"], 1, b"nothing is shown at 2.400 s: it ends at 2.400 s"),
+    (["--at", "2.4"], 1, b"nothing is shown at 2400 ms: it ends at 2400 ms"),
     (["--pictures", "3,60"], 1, b"picture 60 of 60"),
     (["--ids", "9-"], 2, b'"9-" is not allowed'),
     (["--at", "1:30"], 2, b'"1:30" is not allowed'),
