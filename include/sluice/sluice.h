@@ -5,6 +5,7 @@
 #ifndef SLUICE_SLUICE_H
 #define SLUICE_SLUICE_H
 
+#include <sluice/encode.h>
 #include <sluice/encode_y4m.h>
 #include <sluice/error.h>
 #include <sluice/frames.h>

@@ -9,6 +9,7 @@
 #include "api/params.h"
 #include "base/alloc.h"
 #include "base/error.h"
+#include "media/h264.h"
 #include "pipeline/whole.h"
 
 #define OUTPUT_MAX ((size_t)1 << 30)
@@ -213,12 +214,12 @@ enum sl_status sl_schedule_doc_info(const struct sl_schedule_doc *doc,
 
 int sl_schedule_doc_level(const struct sl_schedule_doc *doc, int32_t width, int32_t height)
 {
-    return sl_schedule_level(width, height, doc->s.rate, doc->s.dpb);
+    return sl_h264_level(width, height, doc->s.rate, doc->s.dpb);
 }
 
 int32_t sl_schedule_level_frames(int level_idc, int32_t width, int32_t height)
 {
-    return sl_schedule_level_dpb(level_idc, width, height);
+    return sl_h264_level_dpb(level_idc, width, height);
 }
 
 static bool ends_in(const char *path, const char *suffix)

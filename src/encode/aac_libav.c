@@ -113,13 +113,13 @@ static const struct sl_sound_coder coder = {
     .describe = aac_describe,
 };
 
-static enum sl_status aac_open(struct sl_encoder **out, const struct sl_encode_params *params,
+static enum sl_status aac_open(struct sl_coder **out, const struct sl_encode_params *params,
                                struct sl_error *err)
 {
     return sl_sound_libav_open(out, &coder, params, err);
 }
 
-const struct sl_encoder_ops sl_encode_aac_libav = {
+const struct sl_coder_ops sl_encode_aac_libav = {
     .name = NAME,
     .kind = SL_KIND_AUDIO,
     .codec = SL_CODEC_AAC,

@@ -5,18 +5,18 @@
 
 #include "media/stage.h"
 
-extern const struct sl_encoder_ops sl_encode_x264; /* only where SL_HAVE_X264 */
+extern const struct sl_coder_ops sl_encode_x264; /* only where SL_HAVE_X264 */
 /* Only where SL_HAVE_X264_SCHED. Schedules are given by x264_scheduled.h. */
-extern const struct sl_encoder_ops sl_encode_x264_scheduled;
+extern const struct sl_coder_ops sl_encode_x264_scheduled;
 /* Opens module encode-libav at first need and hands over to sl_encode_aac_libav. */
-extern const struct sl_encoder_ops sl_encode_aac;
-extern const struct sl_encoder_ops sl_encode_opus; /* the same, sl_encode_opus_libav */
+extern const struct sl_coder_ops sl_encode_aac;
+extern const struct sl_coder_ops sl_encode_opus; /* the same, sl_encode_opus_libav */
 
 /* What module encode-libav exports. */
 #define SL_ENCODE_LIBAV_MODULE "encode-libav"
 #define SL_ENCODE_AAC_SYMBOL   "sl_encode_aac_libav"
 #define SL_ENCODE_OPUS_SYMBOL  "sl_encode_opus_libav"
-extern SL_API const struct sl_encoder_ops sl_encode_aac_libav;
-extern SL_API const struct sl_encoder_ops sl_encode_opus_libav;
+extern SL_API const struct sl_coder_ops sl_encode_aac_libav;
+extern SL_API const struct sl_coder_ops sl_encode_opus_libav;
 
 #endif

@@ -11,9 +11,11 @@
 SL_NODISCARD enum sl_status sl_h264_track_fill(struct sl_track *t, const struct sl_encode_params *p,
                                                const uint8_t *annexb, size_t size,
                                                struct sl_nal_config *sets, struct sl_error *err);
-/* SL_EINVAL, in the name of the encoder, where a frame is no picture of the track's size in
- * yuv420p, or has strides that an int does not hold. */
+/* SL_EINVAL, in the name of the encoder, where a frame is no picture of the track's size in one of
+ * these formats (ended by SL_PIX_NONE; NULL: yuv420p) with the chroma and depth of the track's
+ * pixel format, is not in the host's memory, or has strides that an int does not hold. */
 SL_NODISCARD enum sl_status sl_h264_track_check(const struct sl_track *t, const struct sl_frame *f,
+                                                const enum sl_pixel_format *formats,
                                                 const char *encoder, struct sl_error *err);
 
 #endif

@@ -9,7 +9,7 @@
 #include "encode/backends.h"
 
 /* In order of preference within a codec. */
-static const struct sl_encoder_ops *const encoders[] = {
+static const struct sl_coder_ops *const encoders[] = {
 #if SL_HAVE_X264
     &sl_encode_x264,
 #endif
@@ -63,18 +63,18 @@ static void add_reason(struct reasons *r, const char *name, const char *reason)
     add_text(r, reason);
 }
 
-const struct sl_encoder_ops *const *sl_encoders(void)
+const struct sl_coder_ops *const *sl_coders(void)
 {
     return encoders;
 }
 
 enum sl_status sl_encode_find(enum sl_codec codec, const char *name,
-                              const struct sl_encoder_ops **out, struct sl_error *err)
+                              const struct sl_coder_ops **out, struct sl_error *err)
 {
     *out = NULL;
     struct reasons reasons = {.used = 0};
     for (size_t i = 0; encoders[i]; i++) {
-        const struct sl_encoder_ops *ops = encoders[i];
+        const struct sl_coder_ops *ops = encoders[i];
         if (ops->codec != codec || (name && strcmp(ops->name, name) != 0)) {
             continue;
         }
@@ -109,11 +109,11 @@ enum sl_status sl_encode_find(enum sl_codec codec, const char *name,
     return sl_fail(err, SL_EUNSUPPORTED, NULL, "no %s encoder in this build", codec_name);
 }
 
-enum sl_status sl_encode_open(struct sl_encoder **out, enum sl_codec codec, const char *name,
+enum sl_status sl_encode_open(struct sl_coder **out, enum sl_codec codec, const char *name,
                               const struct sl_encode_params *params, struct sl_error *err)
 {
     *out = NULL;
-    const struct sl_encoder_ops *ops;
+    const struct sl_coder_ops *ops;
     enum sl_status status = sl_encode_find(codec, name, &ops, err);
     if (status != SL_OK) {
         return status;
@@ -121,7 +121,7 @@ enum sl_status sl_encode_open(struct sl_encoder **out, enum sl_codec codec, cons
     return ops->open(out, params, err);
 }
 
-void sl_encode_destroy(struct sl_encoder **e)
+void sl_encode_destroy(struct sl_coder **e)
 {
     if (!e || !*e) {
         return;

@@ -9,14 +9,14 @@
  * Returns: SL_EUNSUPPORTED with every reason heard where there is none; SL_ENOMEM.
  * Lifetime: static. Thread-safety: any thread. */
 SL_NODISCARD enum sl_status sl_encode_find(enum sl_codec codec, const char *name,
-                                           const struct sl_encoder_ops **out, struct sl_error *err);
+                                           const struct sl_coder_ops **out, struct sl_error *err);
 /* Finds and opens. *out is owned by the caller, NULL on failure. */
-SL_NODISCARD enum sl_status sl_encode_open(struct sl_encoder **out, enum sl_codec codec,
+SL_NODISCARD enum sl_status sl_encode_open(struct sl_coder **out, enum sl_codec codec,
                                            const char *name, const struct sl_encode_params *params,
                                            struct sl_error *err);
 /* NULL and *NULL are fine; the pointer is zeroed. */
-void sl_encode_destroy(struct sl_encoder **e);
+void sl_encode_destroy(struct sl_coder **e);
 /* NULL-terminated; what was not built in is not listed. */
-const struct sl_encoder_ops *const *sl_encoders(void);
+const struct sl_coder_ops *const *sl_coders(void);
 
 #endif

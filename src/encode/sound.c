@@ -11,13 +11,13 @@ static enum sl_status probe(const char *symbol, struct sl_error *err)
     return sl_module_symbol(SL_ENCODE_LIBAV_MODULE, symbol, &ops, err);
 }
 
-static enum sl_status open_from(const char *symbol, struct sl_encoder **out,
+static enum sl_status open_from(const char *symbol, struct sl_coder **out,
                                 const struct sl_encode_params *params, struct sl_error *err)
 {
     *out = NULL;
     const void *ops;
     enum sl_status status = sl_module_symbol(SL_ENCODE_LIBAV_MODULE, symbol, &ops, err);
-    return status == SL_OK ? ((const struct sl_encoder_ops *)ops)->open(out, params, err) : status;
+    return status == SL_OK ? ((const struct sl_coder_ops *)ops)->open(out, params, err) : status;
 }
 
 static enum sl_status aac_probe(struct sl_error *err)
@@ -25,7 +25,7 @@ static enum sl_status aac_probe(struct sl_error *err)
     return probe(SL_ENCODE_AAC_SYMBOL, err);
 }
 
-static enum sl_status aac_open(struct sl_encoder **out, const struct sl_encode_params *params,
+static enum sl_status aac_open(struct sl_coder **out, const struct sl_encode_params *params,
                                struct sl_error *err)
 {
     return open_from(SL_ENCODE_AAC_SYMBOL, out, params, err);
@@ -36,14 +36,14 @@ static enum sl_status opus_probe(struct sl_error *err)
     return probe(SL_ENCODE_OPUS_SYMBOL, err);
 }
 
-static enum sl_status opus_open(struct sl_encoder **out, const struct sl_encode_params *params,
+static enum sl_status opus_open(struct sl_coder **out, const struct sl_encode_params *params,
                                 struct sl_error *err)
 {
     return open_from(SL_ENCODE_OPUS_SYMBOL, out, params, err);
 }
 
 /* No send, receive and destroy: what open() returns has the module's own. */
-const struct sl_encoder_ops sl_encode_aac = {
+const struct sl_coder_ops sl_encode_aac = {
     .name = "aac",
     .kind = SL_KIND_AUDIO,
     .codec = SL_CODEC_AAC,
@@ -51,7 +51,7 @@ const struct sl_encoder_ops sl_encode_aac = {
     .open = aac_open,
 };
 
-const struct sl_encoder_ops sl_encode_opus = {
+const struct sl_coder_ops sl_encode_opus = {
     .name = "opus",
     .kind = SL_KIND_AUDIO,
     .codec = SL_CODEC_OPUS,

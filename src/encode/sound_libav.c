@@ -12,7 +12,7 @@
 #include "media/track.h"
 
 struct encoder {
-    struct sl_encoder base;
+    struct sl_coder base;
     const struct sl_sound_coder *coder;
     AVCodecContext *avctx;
     AVFrame *frame;
@@ -24,7 +24,7 @@ struct encoder {
     bool flushing;
 };
 
-static struct encoder *cast(struct sl_encoder *e)
+static struct encoder *cast(struct sl_coder *e)
 {
     return (struct encoder *)e;
 }
@@ -109,7 +109,7 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_encode_param
                            : status;
 }
 
-void sl_sound_libav_destroy(struct sl_encoder *base)
+void sl_sound_libav_destroy(struct sl_coder *base)
 {
     struct encoder *e = cast(base);
     if (!e) {
@@ -122,7 +122,7 @@ void sl_sound_libav_destroy(struct sl_encoder *base)
     sl_free(e);
 }
 
-enum sl_status sl_sound_libav_open(struct sl_encoder **out, const struct sl_sound_coder *coder,
+enum sl_status sl_sound_libav_open(struct sl_coder **out, const struct sl_sound_coder *coder,
                                    const struct sl_encode_params *params, struct sl_error *err)
 {
     *out = NULL;
@@ -218,7 +218,7 @@ static enum sl_status take(struct encoder *e, const struct sl_frame *frame, stru
     return SL_OK;
 }
 
-enum sl_status sl_sound_libav_send(struct sl_encoder *base, struct sl_frame *frame,
+enum sl_status sl_sound_libav_send(struct sl_coder *base, struct sl_frame *frame,
                                    struct sl_error *err)
 {
     struct encoder *e = cast(base);
@@ -292,7 +292,7 @@ static enum sl_status give(struct encoder *e, int64_t start, struct sl_packet **
     return SL_OK;
 }
 
-enum sl_status sl_sound_libav_receive(struct sl_encoder *base, struct sl_packet **out,
+enum sl_status sl_sound_libav_receive(struct sl_coder *base, struct sl_packet **out,
                                       struct sl_error *err)
 {
     struct encoder *e = cast(base);

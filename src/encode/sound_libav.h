@@ -13,7 +13,7 @@
 
 /* One coder. Timebases are 1/sample_rate throughout. */
 struct sl_sound_coder {
-    const struct sl_encoder_ops *ops;
+    const struct sl_coder_ops *ops;
     const char *libav_name;
     enum sl_codec codec;
     int32_t frame; /* samples in a packet */
@@ -33,13 +33,13 @@ struct sl_sound_coder {
 };
 
 /* The operations of a coder's vtable; open() names the coder. */
-enum sl_status sl_sound_libav_open(struct sl_encoder **out, const struct sl_sound_coder *coder,
+enum sl_status sl_sound_libav_open(struct sl_coder **out, const struct sl_sound_coder *coder,
                                    const struct sl_encode_params *params, struct sl_error *err);
-enum sl_status sl_sound_libav_send(struct sl_encoder *e, struct sl_frame *frame,
+enum sl_status sl_sound_libav_send(struct sl_coder *e, struct sl_frame *frame,
                                    struct sl_error *err);
-enum sl_status sl_sound_libav_receive(struct sl_encoder *e, struct sl_packet **out,
+enum sl_status sl_sound_libav_receive(struct sl_coder *e, struct sl_packet **out,
                                       struct sl_error *err);
-void sl_sound_libav_destroy(struct sl_encoder *e);
+void sl_sound_libav_destroy(struct sl_coder *e);
 
 /* SL_ENOMEM or SL_EDATA with libavcodec's text for a negative code. */
 enum sl_status sl_sound_libav_fail(struct sl_error *err, const char *name, int code,

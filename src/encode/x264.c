@@ -8,14 +8,16 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "encode/backends.h"
+#include "encode/contract.h"
 #include "encode/h264_track.h"
 #include "encode/x264_log.h"
 #include "encode/x264_params.h"
 #include "media/h264.h"
 #include "media/track.h"
 
-#define NAME       "x264"
-#define START_CODE 4 /* b_annexb: SPS and PPS always get the long start code */
+#define NAME "x264"
+
+static const struct sl_coder_caps caps;
 
 /* What has to come out again with a frame; x264 hands the pointer through. */
 struct in_flight {
@@ -24,7 +26,7 @@ struct in_flight {
 };
 
 struct encoder {
-    struct sl_encoder base;
+    struct sl_coder base;
     x264_t *x264;
     struct sl_x264_log log;
     struct in_flight *in_flight;
@@ -32,95 +34,40 @@ struct encoder {
     size_t next_slot;
     int64_t last_pts;
     struct sl_packet *pending; /* encoded, not yet received */
-    struct sl_nal_config sets; /* points into base.track.config */
+    struct sl_contract contract;
+    x264_param_t x; /* as opened, for what is changed later */
+    bool recovers, refreshes;
     bool flushing;
     enum sl_status broken; /* a call failed half way: nothing more can come */
 };
 
-static struct encoder *cast(struct sl_encoder *e)
+static struct encoder *cast(struct sl_coder *e)
 {
     return (struct encoder *)e;
 }
 
 /* ---- open: what came of it -------------------------------------------------------------- */
 
-/* Our own parser's word on what x264 is going to write, against what was asked for. */
-static enum sl_status check_sps(const struct sl_h264_sps *sps, const struct sl_encode_params *p,
-                                struct sl_error *err)
-{
-    if (sps->width != p->width || sps->height != p->height) {
-        return sl_fail(err, SL_EDATA, NAME, "SPS says %dx%d, asked for %dx%d", sps->width,
-                       sps->height, p->width, p->height);
-    }
-    struct sl_colour is = {2, 2, 2, SL_RANGE_LIMITED, 0}; /* inferred by E.2.1 where absent */
-    if (sps->vui_present && sps->video_signal_present) {
-        is.range = sps->colour.range == SL_RANGE_FULL ? SL_RANGE_FULL : SL_RANGE_LIMITED;
-    }
-    if (sps->vui_present && sps->colour_description_present) {
-        is.primaries = sps->colour.primaries;
-        is.transfer = sps->colour.transfer;
-        is.matrix = sps->colour.matrix;
-    }
-    bool full = p->colour.range == SL_RANGE_FULL;
-    is.chroma_location = sps->chroma_loc_present ? (uint8_t)(sps->chroma_loc_top + 1) : 1;
-    uint8_t location = p->colour.chroma_location > 0 ? p->colour.chroma_location : 1; /* left */
-    if (is.chroma_location != location) {
-        return sl_fail(err, SL_EUNSUPPORTED, NAME, "chroma location %u, SPS would say %u", location,
-                       is.chroma_location);
-    }
-    if (is.primaries != p->colour.primaries || is.transfer != p->colour.transfer ||
-        is.matrix != p->colour.matrix || full != (is.range == SL_RANGE_FULL)) {
-        return sl_fail(err, SL_EUNSUPPORTED, NAME,
-                       "colour %u-%u-%u range %u cannot be described, SPS would say %u-%u-%u %u",
-                       p->colour.primaries, p->colour.transfer, p->colour.matrix, p->colour.range,
-                       is.primaries, is.transfer, is.matrix, is.range);
-    }
-    if (!sps->vui_present || !sps->bitstream_restriction) {
-        return sl_fail(err, SL_EDATA, NAME, "SPS has no bitstream_restriction");
-    }
-    return SL_OK;
-}
-
-static const struct sl_nal *find_set(const struct sl_nal_config *sets, unsigned type)
-{
-    for (size_t i = 0; i < sets->count; i++) {
-        if (sets->sets[i].size > 0 && (sets->sets[i].data[0] & 0x1fu) == type) {
-            return &sets->sets[i];
-        }
-    }
-    return NULL;
-}
-
 static enum sl_status fill_track(struct encoder *e, const struct sl_encode_params *p,
                                  struct sl_error *err)
 {
-    struct sl_track *t = &e->base.track;
-    t->pixel_format = SL_PIX_YUV420P;
-    t->sample_aspect = p->sample_aspect;
-    t->colour = p->colour;
-    t->bitrate = p->rate == SL_RATE_BITRATE ? p->bitrate : 0;
-
     x264_nal_t *nals;
     int count;
     int size = x264_encoder_headers(e->x264, &nals, &count);
     if (size <= 0) {
         return sl_x264_refused(&e->log, SL_EDATA, "no parameter sets", err);
     }
-    /* The units of one call lie one after the other in memory (x264.h). */
-    enum sl_status status =
-        sl_h264_track_fill(t, p, nals[0].p_payload, (size_t)size, &e->sets, err);
-    if (status != SL_OK) {
-        return status;
-    }
-    struct sl_h264_sps sps;
-    status = sl_h264_parse_sps(find_set(&e->sets, SL_H264_SPS), &sps, err);
+    /* The units of one call lie one after the other in memory (x264.h). x264 states its reorder
+     * depth itself. */
+    enum sl_status status = sl_contract_open(&e->contract, NAME, SL_CODEC_H264, p, -1,
+                                             nals[0].p_payload, (size_t)size, &e->base.track, err);
     if (status == SL_OK) {
-        status = check_sps(&sps, p, err);
+        e->base.track.pixel_format = sl_x264_format(p);
     }
-    return status == SL_OK ? sl_h264_describe(t, err) : status;
+    return status;
 }
 
-static void x264_destroy(struct sl_encoder *base)
+static void x264_destroy(struct sl_coder *base)
 {
     struct encoder *e = cast(base);
     if (!e) {
@@ -130,12 +77,13 @@ static void x264_destroy(struct sl_encoder *base)
         x264_encoder_close(e->x264);
     }
     sl_packet_unref(&e->pending);
+    sl_contract_clear(&e->contract);
     sl_free(e->in_flight);
     sl_track_clear(&e->base.track);
     sl_free(e);
 }
 
-static enum sl_status x264_open(struct sl_encoder **out, const struct sl_encode_params *params,
+static enum sl_status x264_open(struct sl_coder **out, const struct sl_encode_params *params,
                                 struct sl_error *err)
 {
     *out = NULL;
@@ -147,16 +95,17 @@ static enum sl_status x264_open(struct sl_encoder **out, const struct sl_encode_
     sl_track_init(&e->base.track);
     e->log.log = params->log;
     e->last_pts = SL_NO_TIME;
-    x264_param_t x;
-    enum sl_status status = sl_x264_params(&x, params, err);
+    e->recovers = params->loss_recovery;
+    e->refreshes = params->intra_refresh;
+    enum sl_status status = sl_x264_params(&e->x, params, err);
     if (status != SL_OK) {
         goto out;
     }
-    x.pf_log = sl_x264_log;
-    x.p_log_private = &e->log;
-    x.i_log_level =
+    e->x.pf_log = sl_x264_log;
+    e->x.p_log_private = &e->log;
+    e->x.i_log_level =
         params->log && params->log->level >= SL_LOG_DEBUG ? X264_LOG_INFO : X264_LOG_WARNING;
-    e->x264 = x264_encoder_open(&x);
+    e->x264 = x264_encoder_open(&e->x);
     if (!e->x264) {
         status = sl_x264_refused(&e->log, SL_EINVAL, "cannot be opened", err);
         goto out;
@@ -182,26 +131,6 @@ out:
 
 /* ---- encode ----------------------------------------------------------------------------- */
 
-/* The config was written before the first frame; readers rely on it for all of them. */
-static enum sl_status check_in_band(const struct encoder *e, const x264_nal_t *nals, int count,
-                                    struct sl_error *err)
-{
-    for (int i = 0; i < count; i++) {
-        if (nals[i].i_type != NAL_SPS && nals[i].i_type != NAL_PPS) {
-            continue;
-        }
-        const struct sl_nal *want =
-            find_set(&e->sets, nals[i].i_type == NAL_SPS ? SL_H264_SPS : SL_H264_PPS);
-        if (nals[i].i_payload < START_CODE ||
-            (size_t)nals[i].i_payload - START_CODE != want->size ||
-            memcmp(nals[i].p_payload + START_CODE, want->data, want->size) != 0) {
-            return sl_fail(err, SL_EDATA, NAME, "%s in band differs from the one announced",
-                           nals[i].i_type == NAL_SPS ? "SPS" : "PPS");
-        }
-    }
-    return SL_OK;
-}
-
 /* in: NULL to flush. e->pending stays NULL where nothing came out yet. */
 static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_error *err)
 {
@@ -215,28 +144,28 @@ static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_er
     if (size == 0) {
         return SL_OK;
     }
-    uint8_t *data;
-    enum sl_status status = sl_packet_create_data(&e->pending, (size_t)size, &data, err);
+    struct in_flight *slot = pic.opaque;
+    slot->used = false;
+    enum sl_status status =
+        sl_contract_packet(&e->contract, nals[0].p_payload, (size_t)size, &e->pending, err);
     if (status != SL_OK) {
         return status;
     }
-    memcpy(data, nals[0].p_payload, (size_t)size);
-    struct in_flight *slot = pic.opaque;
-    slot->used = false;
-    e->pending->pts = pic.i_pts;
-    e->pending->duration = slot->duration;
-    e->pending->flags = slot->cut ? SL_PACKET_CUT : 0u;
-    if (pic.i_type != X264_TYPE_IDR) {
-        return SL_OK;
+    struct sl_packet *p = e->pending;
+    p->pts = pic.i_pts;
+    p->duration = slot->duration;
+    p->qp = pic.i_qpplus1 - 1;
+    p->flags |= slot->cut ? SL_PACKET_CUT : 0u;
+    if ((p->flags & SL_PACKET_KEY) != 0 && pic.i_type != X264_TYPE_IDR) {
+        return sl_fail(err, SL_EDATA, NAME, "a picture is IDR and is not said to be");
     }
-    e->pending->flags |= SL_PACKET_KEY;
-    return check_in_band(e, nals, count, err);
+    return SL_OK;
 }
 
 static enum sl_status check_frame(const struct encoder *e, const struct sl_frame *f,
                                   struct sl_error *err)
 {
-    enum sl_status status = sl_h264_track_check(&e->base.track, f, NAME, err);
+    enum sl_status status = sl_h264_track_check(&e->base.track, f, caps.formats, NAME, err);
     if (status != SL_OK) {
         return status;
     }
@@ -259,8 +188,7 @@ static struct in_flight *free_slot(struct encoder *e)
     return NULL;
 }
 
-static enum sl_status x264_send(struct sl_encoder *base, struct sl_frame *frame,
-                                struct sl_error *err)
+static enum sl_status x264_send(struct sl_coder *base, struct sl_frame *frame, struct sl_error *err)
 {
     struct encoder *e = cast(base);
     if (e->broken) {
@@ -294,9 +222,9 @@ static enum sl_status x264_send(struct sl_encoder *base, struct sl_frame *frame,
     pic.i_type = key ? X264_TYPE_IDR : X264_TYPE_AUTO;
     pic.i_pts = frame->pts;
     pic.opaque = slot;
-    pic.img.i_csp = X264_CSP_I420;
-    pic.img.i_plane = 3;
-    for (int i = 0; i < 3; i++) {
+    pic.img.i_csp = sl_x264_csp(frame->format);
+    pic.img.i_plane = sl_pixel_info(frame->format)->planes;
+    for (int i = 0; i < pic.img.i_plane; i++) {
         pic.img.plane[i] = frame->plane[i];
         pic.img.i_stride[i] = (int)frame->stride[i];
     }
@@ -307,7 +235,7 @@ static enum sl_status x264_send(struct sl_encoder *base, struct sl_frame *frame,
     return status;
 }
 
-static enum sl_status x264_receive(struct sl_encoder *base, struct sl_packet **out,
+static enum sl_status x264_receive(struct sl_coder *base, struct sl_packet **out,
                                    struct sl_error *err)
 {
     struct encoder *e = cast(base);
@@ -329,7 +257,73 @@ static enum sl_status x264_receive(struct sl_encoder *base, struct sl_packet **o
     return SL_OK;
 }
 
-const struct sl_encoder_ops sl_encode_x264 = {
+/* ---- changes ----------------------------------------------------------------------------- */
+
+static enum sl_status x264_reconfigure(struct sl_coder *base, const struct sl_encode_params *params,
+                                       struct sl_error *err)
+{
+    struct encoder *e = cast(base);
+    x264_param_t to;
+    enum sl_status status = sl_x264_params(&to, params, err);
+    if (status != SL_OK) {
+        return status;
+    }
+    /* x264 holds on to size, frame rate, and whether there is a buffer. */
+    if (to.i_width != e->x.i_width || to.i_height != e->x.i_height ||
+        (int64_t)to.i_fps_num * e->x.i_fps_den != (int64_t)e->x.i_fps_num * to.i_fps_den ||
+        to.rc.i_rc_method != e->x.rc.i_rc_method || to.rc.i_rc_method == X264_RC_CQP ||
+        (to.rc.i_vbv_buffer_size > 0) != (e->x.rc.i_vbv_buffer_size > 0) ||
+        (to.rc.i_vbv_max_bitrate > 0) != (e->x.rc.i_vbv_max_bitrate > 0)) {
+        return sl_fail(err, SL_EUNSUPPORTED, NAME, "this cannot be changed in mid-stream");
+    }
+    x264_param_t now = e->x;
+    now.rc.i_bitrate = to.rc.i_bitrate;
+    now.rc.i_vbv_max_bitrate = to.rc.i_vbv_max_bitrate;
+    now.rc.i_vbv_buffer_size = to.rc.i_vbv_buffer_size;
+    now.rc.f_rf_constant = to.rc.f_rf_constant;
+    if (x264_encoder_reconfig(e->x264, &now) != 0) {
+        return sl_x264_refused(&e->log, SL_EUNSUPPORTED, "this cannot be changed in mid-stream",
+                               err);
+    }
+    e->x = now;
+    return SL_OK;
+}
+
+static enum sl_status x264_recover(struct sl_coder *base, int64_t pts,
+                                   enum sl_encoder_recovery *how, struct sl_error *err)
+{
+    struct encoder *e = cast(base);
+    if (e->refreshes) {
+        x264_encoder_intra_refresh(e->x264);
+        *how = SL_RECOVERY_REFRESH;
+        return SL_OK;
+    }
+    if (!e->recovers || x264_encoder_invalidate_reference(e->x264, pts) != 0) {
+        return sl_fail(err, SL_EUNSUPPORTED, NAME, "opened without loss recovery");
+    }
+    *how = SL_RECOVERY_REFERENCE;
+    return SL_OK;
+}
+
+static const char *version(void)
+{
+    return X264_POINTVER;
+}
+
+static const enum sl_pixel_format formats[] = {SL_PIX_NV12, SL_PIX_YUV420P, SL_PIX_YUV420P10,
+                                               SL_PIX_YUV444P, SL_PIX_NONE};
+static const struct sl_coder_caps caps = {
+    .flags =
+        SL_BACKEND_RECONFIGURES | SL_BACKEND_RECOVERS | SL_BACKEND_REFRESHES | SL_BACKEND_LOOKAHEAD,
+    .formats = formats,
+    .presets = "ultrafast,superfast,veryfast,faster,fast,medium,slow,slower,veryslow,placebo",
+    .tunes = "film,animation,grain,stillimage,psnr,ssim,fastdecode,zerolatency",
+    .profiles = "baseline,main,high,high10,high444",
+    .licence = "GPL-2.0-or-later",
+    .version = version,
+};
+
+const struct sl_coder_ops sl_encode_x264 = {
     .name = NAME,
     .kind = SL_KIND_VIDEO,
     .codec = SL_CODEC_H264,
@@ -337,4 +331,7 @@ const struct sl_encoder_ops sl_encode_x264 = {
     .send = x264_send,
     .receive = x264_receive,
     .destroy = x264_destroy,
+    .reconfigure = x264_reconfigure,
+    .recover = x264_recover,
+    .caps = &caps,
 };

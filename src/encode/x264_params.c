@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/rational.h"
 #include "encode/x264_check.h"
+#include "media/h264.h"
 
 #define NAME          "x264"
 #define TICKS_MAX     0x7fffffff /* time_scale is twice the denominator in 32 bits (E.2.1) */
@@ -16,6 +17,7 @@
 #define CRF_MAX       51
 #define FALLBACK_RATE 25  /* frames a second assumed where no nominal rate is known */
 #define THREADS_MAX   128 /* X264_THREAD_MAX */
+#define BFRAMES_MAX   16  /* X264_BFRAME_MAX */
 #define PSY_TUNES     6   /* film to ssim, the first in x264_tune_names */
 
 static enum sl_status check_picture(const struct sl_encode_params *p, struct sl_error *err)
@@ -52,6 +54,29 @@ static enum sl_status kbit(int64_t bits, const char *what, int *out, struct sl_e
     return SL_OK;
 }
 
+static bool is_444(const struct sl_encode_params *p)
+{
+    return p->profile && strcmp(p->profile, "high444") == 0;
+}
+
+static enum sl_status set_bitrate(x264_param_t *x, const struct sl_encode_params *p,
+                                  struct sl_error *err)
+{
+    x->rc.i_rc_method = X264_RC_ABR;
+    if (p->bitrate < 1000) {
+        return sl_fail(err, SL_EINVAL, NAME, "bitrate %lld, expected 1000 or more",
+                       (long long)p->bitrate);
+    }
+    enum sl_status status = kbit(p->bitrate, "bitrate", &x->rc.i_bitrate, err);
+    if (status == SL_OK && p->rate == SL_RATE_CBR) {
+        x->rc.i_vbv_max_bitrate = x->rc.i_bitrate;
+        if (p->buffer == 0) {
+            x->rc.i_vbv_buffer_size = x->rc.i_bitrate; /* one second */
+        }
+    }
+    return status;
+}
+
 static enum sl_status set_rate(x264_param_t *x, const struct sl_encode_params *p,
                                struct sl_error *err)
 {
@@ -63,13 +88,19 @@ static enum sl_status set_rate(x264_param_t *x, const struct sl_encode_params *p
         return status;
     }
     switch (p->rate) {
-    case SL_RATE_BITRATE:
-        x->rc.i_rc_method = X264_RC_ABR;
-        if (p->bitrate < 1000) {
-            return sl_fail(err, SL_EINVAL, NAME, "bitrate %lld, expected 1000 or more",
-                           (long long)p->bitrate);
+    case SL_RATE_VBR:
+    case SL_RATE_CBR:
+        return set_bitrate(x, p, err);
+    case SL_RATE_CQP:
+        x->rc.i_rc_method = X264_RC_CQP;
+        if (p->qp < (is_444(p) ? 0 : CRF_MIN) || p->qp > CRF_MAX) {
+            return sl_fail(err, SL_EINVAL, NAME, "qp %d, expected %d to %d", p->qp,
+                           is_444(p) ? 0 : CRF_MIN, CRF_MAX);
         }
-        return kbit(p->bitrate, "bitrate", &x->rc.i_bitrate, err);
+        x->rc.i_qp_constant = p->qp;
+        return SL_OK;
+    case SL_RATE_AUTO:
+        break;
     case SL_RATE_CRF:
         x->rc.i_rc_method = X264_RC_CRF;
         if (p->crf.den == 0 && p->crf.num == 0) {
@@ -106,7 +137,7 @@ static void set_timing(x264_param_t *x, const struct sl_encode_params *p)
     struct sl_rational tb = sl_rational_reduce(p->timebase);
     /* Rate control looks at the frames' own times. Costs a picture of delay: a duration is known
      * when the next picture is. */
-    x->b_vfr_input = 1;
+    x->b_vfr_input = p->latency == SL_LATENCY_LOOKAHEAD;
     x->i_timebase_num = (uint32_t)tb.num;
     x->i_timebase_den = (uint32_t)tb.den;
     struct sl_rational rate = sl_rational(FALLBACK_RATE, 1);
@@ -132,7 +163,7 @@ static const char *const *find_name(const char *name, size_t size, const char *c
  * be several, "film,fastdecode", one of them at most psychovisual. */
 static enum sl_status check_names(const struct sl_encode_params *p, struct sl_error *err)
 {
-    static const char *const profiles[] = {"baseline", "main", "high", NULL}; /* 8 bits, 4:2:0 */
+    static const char *const profiles[] = {"baseline", "main", "high", "high10", "high444", NULL};
     if (p->preset && !find_name(p->preset, strlen(p->preset), x264_preset_names)) {
         return sl_fail(err, SL_EINVAL, NAME, "preset \"%s\", expected ultrafast to placebo",
                        p->preset);
@@ -149,7 +180,8 @@ static enum sl_status check_names(const struct sl_encode_params *p, struct sl_er
         at += n + (at[n] == ',');
     }
     if (p->profile && !find_name(p->profile, strlen(p->profile), profiles)) {
-        return sl_fail(err, SL_EINVAL, NAME, "profile \"%s\", expected baseline, main or high",
+        return sl_fail(err, SL_EINVAL, NAME,
+                       "profile \"%s\", expected baseline, main, high, high10 or high444",
                        p->profile);
     }
     return SL_OK;
@@ -161,6 +193,71 @@ enum sl_status sl_x264_check(const struct sl_encode_params *p, struct sl_error *
     return status == SL_OK ? check_names(p, err) : status;
 }
 
+enum sl_pixel_format sl_x264_format(const struct sl_encode_params *p)
+{
+    return is_444(p)                                         ? SL_PIX_YUV444P
+           : p->profile && strcmp(p->profile, "high10") == 0 ? SL_PIX_YUV420P10
+                                                             : SL_PIX_YUV420P;
+}
+
+int sl_x264_csp(enum sl_pixel_format format)
+{
+    switch (format) {
+    case SL_PIX_NV12:
+        return X264_CSP_NV12;
+    case SL_PIX_YUV444P:
+        return X264_CSP_I444;
+    case SL_PIX_YUV420P10:
+        return X264_CSP_I420 | X264_CSP_HIGH_DEPTH;
+    default:
+        return X264_CSP_I420;
+    }
+}
+
+/* One picture in, its own access unit out: nothing that looks ahead or turns the order round. Frame
+ * threads hold pictures back, so that several threads share one picture by slices instead; in
+ * pipelined mode they are what the depth is for. */
+static void set_live(x264_param_t *x, const struct sl_encode_params *p)
+{
+    x->i_bframe = 0;
+    x->i_scenecut_threshold = 0; /* IDR where the caller and the gop say */
+    x->rc.i_lookahead = 0;
+    x->i_sync_lookahead = 0;
+    x->rc.b_mb_tree = 0;
+    if (p->latency == SL_LATENCY_PIPELINED) {
+        x->b_sliced_threads = 0;
+        x->i_threads = p->depth + 1;
+    } else {
+        x->b_sliced_threads = p->threads != 1;
+    }
+}
+
+static enum sl_status set_groups(x264_param_t *x, const struct sl_encode_params *p,
+                                 struct sl_error *err)
+{
+    if (p->gop < 0 || p->gop > INT32_MAX - 1) {
+        return sl_fail(err, SL_EINVAL, NAME, "gop %lld, expected 0 to %d", (long long)p->gop,
+                       INT32_MAX - 1);
+    }
+    if (p->latency == SL_LATENCY_LOOKAHEAD && p->bframes >= 0) {
+        if (p->bframes > BFRAMES_MAX) {
+            return sl_fail(err, SL_EINVAL, NAME, "%d B pictures in a row, expected at most %d",
+                           p->bframes, BFRAMES_MAX);
+        }
+        x->i_bframe = p->bframes;
+    }
+    x->i_keyint_max = p->gop > 0 ? (int)p->gop : X264_KEYINT_MAX_INFINITE;
+    x->i_keyint_min = X264_KEYINT_MIN_AUTO;
+    x->b_open_gop = 0;
+    x->b_intra_refresh = p->intra_refresh;
+    if (p->loss_recovery) { /* older pictures to fall back on; as many as the level of 4 allows */
+        int level = sl_h264_level(p->width, p->height, p->frame_rate, 4);
+        x->i_dpb_size = level ? sl_h264_level_dpb(level, p->width, p->height) : 4;
+    }
+    x->i_level_idc = p->level ? p->level : -1;
+    return SL_OK;
+}
+
 enum sl_status sl_x264_params(x264_param_t *x, const struct sl_encode_params *p,
                               struct sl_error *err)
 {
@@ -168,28 +265,33 @@ enum sl_status sl_x264_params(x264_param_t *x, const struct sl_encode_params *p,
     if (status != SL_OK) {
         return status;
     }
-    const char *preset = p->preset ? p->preset : "medium";
+    bool live = p->latency != SL_LATENCY_LOOKAHEAD;
+    const char *preset = p->preset ? p->preset : live ? "superfast" : "medium";
     if (x264_param_default_preset(x, preset, p->tune) != 0) {
         return sl_fail(err, SL_EINVAL, NAME, "preset \"%s\" or its tuning is refused", preset);
     }
     x->i_threads = p->threads; /* 0 is X264_THREADS_AUTO */
-    x->b_sliced_threads = 0;   /* slices cost bitrate; tune zerolatency would turn them on */
-    x->b_deterministic = 1;    /* holds for CRF, and for one thread: docs/encode.md */
+
+    x->b_deterministic = 1; /* holds for CRF, and for one thread: docs/encode.md */
 
     x->i_width = p->width;
     x->i_height = p->height;
-    x->i_csp = X264_CSP_I420;
-    x->i_bitdepth = 8;
+    enum sl_pixel_format format = sl_x264_format(p);
+    x->i_csp = sl_x264_csp(format);
+    x->i_bitdepth = sl_pixel_info(format)->depth;
     set_timing(x, p);
     set_vui(x, p);
 
-    /* Segments are cut where the caller forces an IDR and nowhere else. A scene cut may still put
-     * in an I picture, or an IDR if the last one is about a second away (keyint_min auto is the
-     * frame rate then). */
-    x->i_keyint_max = X264_KEYINT_MAX_INFINITE;
-    x->i_keyint_min = X264_KEYINT_MIN_AUTO;
-    x->b_open_gop = 0;
-    x->b_intra_refresh = 0;
+    /* Without a gop, segments are cut where the caller forces an IDR and nowhere else. With
+     * look-ahead a scene cut may still put in an I picture, or an IDR if the last one is about a
+     * second away (keyint_min auto is the frame rate then). */
+    status = set_groups(x, p, err);
+    if (status != SL_OK) {
+        return status;
+    }
+    if (live) {
+        set_live(x, p);
+    }
 
     x->b_annexb = 1;
     x->b_repeat_headers = 1;

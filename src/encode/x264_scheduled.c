@@ -34,7 +34,7 @@ struct known {
 };
 
 struct encoder {
-    struct sl_encoder base;
+    struct sl_coder base;
     x264_t *x264;
     struct sl_x264_log log;
     bool scheduled;
@@ -59,7 +59,7 @@ struct encoder {
     enum sl_status broken; /* a call failed half way: nothing more can come */
 };
 
-static struct encoder *cast(struct sl_encoder *e)
+static struct encoder *cast(struct sl_coder *e)
 {
     return (struct encoder *)e;
 }
@@ -144,7 +144,7 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_x264_schedul
     return status == SL_OK ? check_sps(e, &sets, p, err) : status;
 }
 
-static void scheduled_destroy(struct sl_encoder *base)
+static void scheduled_destroy(struct sl_coder *base)
 {
     struct encoder *e = cast(base);
     if (e->x264) {
@@ -157,7 +157,7 @@ static void scheduled_destroy(struct sl_encoder *base)
     sl_free(e);
 }
 
-enum sl_status sl_x264_scheduled_open(struct sl_encoder **out,
+enum sl_status sl_x264_scheduled_open(struct sl_coder **out,
                                       const struct sl_x264_scheduled_params *params,
                                       struct sl_error *err)
 {
@@ -211,7 +211,7 @@ out:
     return status;
 }
 
-static enum sl_status plain_open(struct sl_encoder **out, const struct sl_encode_params *params,
+static enum sl_status plain_open(struct sl_coder **out, const struct sl_encode_params *params,
                                  struct sl_error *err)
 {
     struct sl_x264_scheduled_params plain = {.encode = *params};
@@ -255,7 +255,7 @@ static enum sl_status check_group(const struct encoder *e, const struct sl_sched
     return SL_OK;
 }
 
-enum sl_status sl_x264_scheduled_announce(struct sl_encoder *base,
+enum sl_status sl_x264_scheduled_announce(struct sl_coder *base,
                                           const struct sl_schedule_frame *frames, size_t count,
                                           struct sl_error *err)
 {
@@ -385,7 +385,7 @@ static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_er
 static enum sl_status check_frame(const struct encoder *e, const struct sl_frame *f,
                                   struct sl_error *err)
 {
-    enum sl_status status = sl_h264_track_check(&e->base.track, f, NAME, err);
+    enum sl_status status = sl_h264_track_check(&e->base.track, f, NULL, NAME, err);
     if (status != SL_OK) {
         return status;
     }
@@ -459,7 +459,7 @@ static enum sl_status send_frame(struct encoder *e, struct sl_frame *frame, stru
     return e->broken;
 }
 
-static enum sl_status scheduled_send(struct sl_encoder *base, struct sl_frame *frame,
+static enum sl_status scheduled_send(struct sl_coder *base, struct sl_frame *frame,
                                      struct sl_error *err)
 {
     struct encoder *e = cast(base);
@@ -483,7 +483,7 @@ static enum sl_status scheduled_send(struct sl_encoder *base, struct sl_frame *f
     return SL_OK;
 }
 
-static enum sl_status scheduled_receive(struct sl_encoder *base, struct sl_packet **out,
+static enum sl_status scheduled_receive(struct sl_coder *base, struct sl_packet **out,
                                         struct sl_error *err)
 {
     struct encoder *e = cast(base);
@@ -507,13 +507,13 @@ static enum sl_status scheduled_receive(struct sl_encoder *base, struct sl_packe
     return SL_OK;
 }
 
-const struct sl_coded_picture *sl_x264_scheduled_last(const struct sl_encoder *base)
+const struct sl_coded_picture *sl_x264_scheduled_last(const struct sl_coder *base)
 {
     const struct encoder *e = (const struct encoder *)base;
     return e->have_last ? &e->last : NULL;
 }
 
-const struct sl_encoder_ops sl_encode_x264_scheduled = {
+const struct sl_coder_ops sl_encode_x264_scheduled = {
     .name = "x264-scheduled",
     .kind = SL_KIND_VIDEO,
     .codec = SL_CODEC_H264,

@@ -39,7 +39,7 @@ SL_NODISCARD enum sl_status sl_x264_scheduled_option(const char *key, const char
 
 /* Frames: 4:2:0 of 8 bits; pts is the display number, rising, without a schedule from 0 and without
  * gaps. Packets as stage.h says, with dts: pts less the schedule's reorder in the beginning. */
-SL_NODISCARD enum sl_status sl_x264_scheduled_open(struct sl_encoder **out,
+SL_NODISCARD enum sl_status sl_x264_scheduled_open(struct sl_coder **out,
                                                    const struct sl_x264_scheduled_params *params,
                                                    struct sl_error *err);
 
@@ -47,7 +47,7 @@ SL_NODISCARD enum sl_status sl_x264_scheduled_open(struct sl_encoder **out,
  * pictures shown before it). They are then sent in display order, all of them, before the next
  * group is announced. SL_EINVAL where the group is not of that form, or refers to what is not
  * there. Copied. */
-SL_NODISCARD enum sl_status sl_x264_scheduled_announce(struct sl_encoder *e,
+SL_NODISCARD enum sl_status sl_x264_scheduled_announce(struct sl_coder *e,
                                                        const struct sl_schedule_frame *frames,
                                                        size_t count, struct sl_error *err);
 
@@ -60,6 +60,6 @@ struct sl_coded_picture {
     size_t header_size; /* bytes in front that are parameter sets and SEI; on the first picture */
 };
 /* Valid until the next call on the encoder. NULL before the first packet. */
-const struct sl_coded_picture *sl_x264_scheduled_last(const struct sl_encoder *e);
+const struct sl_coded_picture *sl_x264_scheduled_last(const struct sl_coder *e);
 
 #endif

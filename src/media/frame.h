@@ -3,6 +3,7 @@
 #ifndef SL_MEDIA_FRAME_H
 #define SL_MEDIA_FRAME_H
 
+#include <sluice/encode.h>
 #include <sluice/media.h>
 
 #include "base/buf.h"
@@ -28,6 +29,10 @@ struct sl_frame {
     int32_t width, height;
     struct sl_rational sample_aspect; /* 0/1: not stated */
     struct sl_colour colour;
+    /* Where the planes are. Only encoders whose caps say so read what is not in the host's memory,
+     * and nobody else is given it. CUDA: planes are device pointers. */
+    enum sl_picture_memory memory;
+    void *stream; /* CUDA: the picture is there once what is in this stream now is done */
 
     /* audio */
     enum sl_sample_format sample_format;

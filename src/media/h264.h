@@ -110,4 +110,14 @@ SL_NODISCARD enum sl_status sl_h264_describe(struct sl_track *track, struct sl_e
 /* True where the access unit (Annex B if prefix == 0) holds an IDR slice. */
 bool sl_h264_is_idr(const uint8_t *data, size_t size, unsigned prefix);
 
+/* The lowest level_idc (ISO/IEC 14496-10 table A-1; 9 for 1b is never given) of this size, rate
+ * (0/1: not considered) and DPB; 0: none. */
+int sl_h264_level(int32_t width, int32_t height, struct sl_rational rate, int32_t dpb);
+/* The same for a bitrate too (bit/s, Baseline and Main; 0: not considered). */
+int sl_h264_level_of(int32_t width, int32_t height, struct sl_rational rate, int32_t dpb,
+                     int64_t bitrate);
+/* MaxDpbFrames of a level and size (A.3.1), 0: the level does not exist or the picture is too
+ * large for it. */
+int32_t sl_h264_level_dpb(int level_idc, int32_t width, int32_t height);
+
 #endif

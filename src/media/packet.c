@@ -16,6 +16,7 @@ enum sl_status sl_packet_create(struct sl_packet **out, struct sl_error *err)
     p->dts = SL_NO_TIME;
     p->duration = SL_NO_TIME;
     p->position = -1;
+    p->qp = -1;
     sl_chain_init(&p->payload);
     *out = p;
     return SL_OK;

@@ -32,6 +32,7 @@ struct sl_packet {
     size_t stored;
     /* The same: temporal layer + 1, as a "tele" sample group says (14496-12 10.5); 0: not known. */
     uint32_t layer;
+    int32_t qp; /* from encoders: average quantiser; -1: not known */
 };
 
 SL_NODISCARD enum sl_status sl_packet_create(struct sl_packet **out, struct sl_error *err);

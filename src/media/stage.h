@@ -4,6 +4,7 @@
 #ifndef SL_MEDIA_STAGE_H
 #define SL_MEDIA_STAGE_H
 
+#include <sluice/encode.h>
 #include <sluice/log.h>
 #include <sluice/media.h>
 
@@ -113,11 +114,7 @@ struct sl_decoder_ops {
 
 /* ---- encode: frames to packets ----------------------------------------------------------- */
 
-enum sl_rate_control {
-    SL_RATE_BITRATE, /* average bitrate, with maxrate and buffer where set */
-    SL_RATE_CRF,
-};
-
+/* Enumerations of video encoding are the public ones: sl_rate_control, sl_encoder_latency. */
 struct sl_encode_params {
     const struct sl_log *log;
     struct sl_rational timebase; /* of the frames' pts and durations */
@@ -125,42 +122,78 @@ struct sl_encode_params {
 
     /* video */
     int32_t width, height;
+    int32_t max_width, max_height; /* what reconfigure may go to; 0: the size */
     struct sl_rational frame_rate; /* nominal, for rate control only; times come from pts */
     struct sl_rational sample_aspect;
     struct sl_colour colour;
     const char *preset, *tune, *profile; /* NULL: default */
-    enum sl_rate_control rate;
-    int64_t bitrate, maxrate, buffer; /* bit/s, bit/s, bits; 0: none */
-    struct sl_rational crf;
+    int level;                           /* 41 is 4.1; 0: the lowest that holds the stream */
+    enum sl_rate_control rate;           /* never AUTO */
+    int64_t bitrate, maxrate, buffer;    /* bit/s, bit/s, bits; 0: none */
+    struct sl_rational crf;              /* 0/0, 0/1: the backend's own */
+    int qp;
+    /* LOOKAHEAD, and all else zero, is what files are made with: groups start where the caller
+     * says. In SYNC and PIPELINED nothing is reordered, and SYNC holds nothing back: each send is
+     * followed by one packet. */
+    enum sl_encoder_latency latency;
+    int depth;   /* PIPELINED: pictures that may be on their way */
+    int64_t gop; /* pictures from IDR to IDR; 0: where the caller says alone */
+    int bframes; /* LOOKAHEAD: in a row; -1: the preset's */
+    bool intra_refresh, loss_recovery;
+    int gpu;
+    void *cuda_context;
+    int extra_delay;
+    bool nvtx;
 
     /* audio */
     int32_t sample_rate, channels;
     uint64_t channel_layout;
 };
 
-struct sl_encoder {
-    const struct sl_encoder_ops *ops;
+/* What a backend can do, for whoever chooses one. Static. */
+struct sl_coder_caps {
+    uint32_t flags; /* SL_BACKEND_… (encode.h) */
+    /* What it reads in place, the cheapest first; ended by SL_PIX_NONE. NULL: yuv420p alone. */
+    const enum sl_pixel_format *formats;
+    const char *presets, *tunes, *profiles; /* as in struct sl_encoder_backend_info */
+    const char *licence;
+    const char *(*version)(void); /* may be NULL, and may return NULL */
+};
+
+struct sl_coder {
+    const struct sl_coder_ops *ops;
     /* What comes out: codec, config (avcC, AudioSpecificConfig), reorder, delay, colour, timebase.
-     * Complete from open on, before the first frame. */
+     * Complete from open on, before the first frame. track.pixel_format is what is coded. */
     struct sl_track track;
 };
 
-struct sl_encoder_ops {
+struct sl_coder_ops {
     const char *name; /* "x264", "aac" */
     enum sl_media_kind kind;
     enum sl_codec codec;
     /* SL_OK, or SL_EUNSUPPORTED with the reason why it cannot serve here. May be NULL: always. */
     enum sl_status (*probe)(struct sl_error *err);
-    enum sl_status (*open)(struct sl_encoder **out, const struct sl_encode_params *params,
+    enum sl_status (*open)(struct sl_coder **out, const struct sl_encode_params *params,
                            struct sl_error *err);
     /* Frames with strictly rising pts. SL_FRAME_KEY forces an IDR. NULL: no more. Takes its own
-     * reference. SL_EAGAIN: receive first (nothing was consumed). */
-    enum sl_status (*send)(struct sl_encoder *e, struct sl_frame *frame, struct sl_error *err);
+     * reference. SL_EAGAIN: receive first (nothing was consumed). SL_EIO: the device is lost;
+     * frames that were sent and not received will not come. */
+    enum sl_status (*send)(struct sl_coder *c, struct sl_frame *frame, struct sl_error *err);
     /* Packets in coded order. Video: Annex B payload, pts and duration those of the frame,
      * SL_PACKET_KEY on IDR, SL_PACKET_CUT carried over from the frame; dts is left SL_NO_TIME where
      * media/dts.h is to decide. SL_EAGAIN: send first. SL_EOF: drained. */
-    enum sl_status (*receive)(struct sl_encoder *e, struct sl_packet **out, struct sl_error *err);
-    void (*destroy)(struct sl_encoder *e);
+    enum sl_status (*receive)(struct sl_coder *c, struct sl_packet **out, struct sl_error *err);
+    void (*destroy)(struct sl_coder *c);
+    /* Takes over bitrate, maxrate, buffer, crf, qp, frame_rate and size from params, from the next
+     * frame on; the track is changed with it. SL_EUNSUPPORTED: another coder has to be opened.
+     * Nothing has changed on failure. May be NULL: cannot. */
+    enum sl_status (*reconfigure)(struct sl_coder *c, const struct sl_encode_params *params,
+                                  struct sl_error *err);
+    /* The packet of this pts and all after it were lost: later ones are not to refer to them.
+     * SL_EUNSUPPORTED: the caller has to force an IDR. May be NULL: cannot. */
+    enum sl_status (*recover)(struct sl_coder *c, int64_t pts, enum sl_encoder_recovery *how,
+                              struct sl_error *err);
+    const struct sl_coder_caps *caps; /* video */
 };
 
 /* ---- mux: packets to bytes --------------------------------------------------------------- */

@@ -44,7 +44,7 @@ struct sl_encode_y4m {
     struct sl_input input;
     const struct sl_track *track;
     struct sl_decoder *decoder;
-    struct sl_encoder *encoder;
+    struct sl_coder *encoder;
     struct sl_sample_files files;
 
     /* Where groups come from: the schedule that was read, or the maker. */

@@ -61,7 +61,7 @@ struct sl_rung {
     struct sl_ladder *ladder;
     struct sl_ladder_rung plan;
     struct sl_scaler *scaler; /* from the next larger rung; used by the shape thread */
-    struct sl_encoder *encoder;
+    struct sl_coder *encoder;
     struct sl_rendition *rendition;
     struct sl_queue *inbox; /* of struct sl_rung_item * */
     pthread_t thread;
@@ -77,7 +77,7 @@ struct sl_ladder_sound {
     int index;
     struct sl_decoder *decoder;
     struct sl_sound *line;
-    struct sl_encoder *encoder;
+    struct sl_coder *encoder;
     struct sl_rendition *rendition; /* fMP4 only */
     struct sl_queue *inbox;         /* of struct sl_packet *; not used where separate */
     struct sl_packet **preroll;     /* ring of packets seen before the first picture */

@@ -21,7 +21,7 @@
 struct sl_remux_convert {
     struct sl_decoder *decoder;
     struct sl_sound *line;
-    struct sl_encoder *encoder;
+    struct sl_coder *encoder;
     int64_t zero, end;     /* ticks of the source track; end may be INT64_MAX */
     struct sl_rational in; /* its timebase */
     int64_t damaged;       /* packets */
@@ -129,7 +129,7 @@ static enum sl_status open_line(struct sl_remux *r, struct sl_remux_track *t,
 static enum sl_status encode(struct sl_remux *r, struct sl_remux_track *t, struct sl_frame *frame,
                              struct sl_error *err)
 {
-    struct sl_encoder *e = t->convert->encoder;
+    struct sl_coder *e = t->convert->encoder;
     for (;;) {
         enum sl_status st = e->ops->send(e, frame, err);
         bool sent = st == SL_OK;

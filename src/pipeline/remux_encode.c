@@ -23,7 +23,7 @@ struct sl_remux_encode {
     struct sl_clock clock;
     bool clocked; /* clock is initialised */
     struct sl_scaler *scaler;
-    struct sl_encoder *encoder;
+    struct sl_coder *encoder;
     int64_t zero, end;     /* ticks of the source track; end may be INT64_MAX */
     int64_t offset;        /* of the clock's 0 from zero, ticks of the clock */
     struct sl_rational in; /* the source's timebase */
@@ -49,7 +49,7 @@ static enum sl_status pop(struct sl_remux_encode *e, struct sl_error *err)
 static enum sl_status encode(struct sl_remux_encode *e, struct sl_frame *frame,
                              struct sl_error *err)
 {
-    const struct sl_encoder_ops *ops = e->encoder->ops;
+    const struct sl_coder_ops *ops = e->encoder->ops;
     for (;;) {
         enum sl_status st = ops->send(e->encoder, frame, err);
         bool sent = st == SL_OK;
@@ -110,7 +110,9 @@ static enum sl_status open_encoder(struct sl_remux_encode *e, const struct sl_fr
         .sample_aspect = aspect,
         .colour = scale.colour,
         .preset = p->preset[0] ? p->preset : NULL,
-        .rate = p->video_bitrate > 0 ? SL_RATE_BITRATE : SL_RATE_CRF,
+        .latency = SL_LATENCY_LOOKAHEAD,
+        .bframes = -1,
+        .rate = p->video_bitrate > 0 ? SL_RATE_VBR : SL_RATE_CRF,
         .bitrate = p->video_bitrate * 1000,
         .crf = p->crf,
     };

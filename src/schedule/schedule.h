@@ -98,13 +98,6 @@ SL_NODISCARD enum sl_status sl_schedule_measure(const struct sl_schedule *s,
 /* Frames of the group that starts at this place in coded order: the anchor and its B pictures. */
 size_t sl_schedule_group(const struct sl_schedule *s, size_t first);
 
-/* The lowest level_idc (ISO/IEC 14496-10 table A-1; 9 for 1b is never given) of this size, rate
- * (0/1: not considered) and DPB; 0: none. */
-int sl_schedule_level(int32_t width, int32_t height, struct sl_rational rate, int32_t dpb);
-/* MaxDpbFrames of a level and size (A.3.1), 0: the level does not exist or the picture is too
- * large for it. */
-int32_t sl_schedule_level_dpb(int level_idc, int32_t width, int32_t height);
-
 /* ---- drawing, draw.c ----------------------------------------------------------------------- */
 
 /* first and count choose frames in display order. */

@@ -60,7 +60,7 @@ void judge_has(const char *text, const char *line)
     }
 }
 
-static void receive_all(struct sl_encoder *e, struct judge_packets *out, enum sl_status until)
+static void receive_all(struct sl_coder *e, struct judge_packets *out, enum sl_status until)
 {
     struct sl_error err = {0};
     struct sl_packet *packet;
@@ -75,7 +75,7 @@ static void receive_all(struct sl_encoder *e, struct judge_packets *out, enum sl
     assert_null(packet);
 }
 
-void judge_encode(struct sl_encoder *e, struct sl_frame *(*make)(void *arg, int i), void *arg,
+void judge_encode(struct sl_coder *e, struct sl_frame *(*make)(void *arg, int i), void *arg,
                   int count, struct judge_packets *out)
 {
     struct sl_error err = {0};

@@ -25,7 +25,7 @@ struct judge_packets {
     size_t count;
 };
 /* Sends count frames made by make(arg, i), drains, and keeps the packets. */
-void judge_encode(struct sl_encoder *e, struct sl_frame *(*make)(void *arg, int i), void *arg,
+void judge_encode(struct sl_coder *e, struct sl_frame *(*make)(void *arg, int i), void *arg,
                   int count, struct judge_packets *out);
 void judge_drop(struct judge_packets *p);
 /* Writes the payloads one after the other. */

@@ -69,10 +69,10 @@ static struct sl_encode_params params_of(const struct sound *s)
                                      .channel_layout = s->layout};
 }
 
-static struct sl_encoder *open_encoder(const struct sl_encode_params *p)
+static struct sl_coder *open_encoder(const struct sl_encode_params *p)
 {
     struct sl_error err = {0};
-    struct sl_encoder *e;
+    struct sl_coder *e;
     if (sl_encode_open(&e, SL_CODEC_AAC, NULL, p, &err) != SL_OK) {
         fail_msg("%s", err.msg);
     }
@@ -124,7 +124,7 @@ static float *there_and_back(const struct sound *s, int64_t bitrate)
 {
     struct sl_encode_params p = params_of(s);
     p.bitrate = bitrate;
-    struct sl_encoder *e = open_encoder(&p);
+    struct sl_coder *e = open_encoder(&p);
     struct judge_packets packets;
     struct sound source = *s;
     judge_encode(e, make, &source, frame_count(s), &packets);
@@ -243,7 +243,7 @@ static void describes_its_track(void **state)
     (void)state;
     struct sound s = {.rate = 48000, .channels = 6, .layout = LAYOUT_51};
     struct sl_encode_params p = params_of(&s);
-    struct sl_encoder *e = open_encoder(&p);
+    struct sl_coder *e = open_encoder(&p);
     const struct sl_track *t = &e->track;
     assert_int_equal(t->kind, SL_KIND_AUDIO);
     assert_int_equal(t->codec, SL_CODEC_AAC);
@@ -292,7 +292,7 @@ static void refuses_bad_parameters(void **state)
     cases[5].bitrate = 600000;
     for (size_t i = 0; i < 6; i++) {
         struct sl_error err = {0};
-        struct sl_encoder *e;
+        struct sl_coder *e;
         assert_int_not_equal(sl_encode_open(&e, SL_CODEC_AAC, NULL, &cases[i], &err), SL_OK);
         assert_null(e);
         if (!strstr(err.msg, says[i])) {
@@ -306,7 +306,7 @@ static void refuses_bad_frames(void **state)
     (void)state;
     struct sound s = {.at = tone, .samples = 4096, .rate = 48000, .channels = 2, .hz = 440};
     struct sl_encode_params p = params_of(&s);
-    struct sl_encoder *e = open_encoder(&p);
+    struct sl_coder *e = open_encoder(&p);
     struct sl_frame *f = make(&s, 0);
     f->pts = SL_NO_TIME;
     assert_int_equal(e->ops->send(e, f, NULL), SL_EINVAL);

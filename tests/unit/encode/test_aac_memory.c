@@ -5,7 +5,7 @@
 #include "unit.h"
 
 struct job {
-    const struct sl_encoder_ops *ops;
+    const struct sl_coder_ops *ops;
     struct sl_frame *frames[3];
 };
 
@@ -14,9 +14,9 @@ static enum sl_status short_run(void *arg)
     const struct job *job = arg;
     struct sl_frame *const *frames = job->frames;
     const struct sl_encode_params p = {.timebase = {1, 48000}, .sample_rate = 48000, .channels = 2};
-    const struct sl_encoder_ops *ops = job->ops;
+    const struct sl_coder_ops *ops = job->ops;
     struct sl_error err = {0};
-    struct sl_encoder *e;
+    struct sl_coder *e;
     size_t packets = 0;
     enum sl_status status = ops->open(&e, &p, &err);
     if (status != SL_OK) {
@@ -44,7 +44,7 @@ static enum sl_status short_run(void *arg)
     return SL_OK;
 }
 
-static void survives(const struct sl_encoder_ops *ops, int32_t samples)
+static void survives(const struct sl_coder_ops *ops, int32_t samples)
 {
     struct job job = {.ops = ops};
     for (int i = 0; i < 3; i++) {

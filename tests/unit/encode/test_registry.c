@@ -10,7 +10,7 @@ static void lists_what_is_built_in(void **state)
 {
     (void)state;
     bool h264 = false, aac = false;
-    for (const struct sl_encoder_ops *const *e = sl_encoders(); *e; e++) {
+    for (const struct sl_coder_ops *const *e = sl_coders(); *e; e++) {
         assert_non_null((*e)->name);
         assert_non_null((*e)->open);
         h264 = h264 || ((*e)->codec == SL_CODEC_H264 && (*e)->kind == SL_KIND_VIDEO);
@@ -26,7 +26,7 @@ static void finds_h264_or_says_why_not(void **state)
     const char *const names[] = {NULL, "x264"};
     for (size_t i = 0; i < 2; i++) {
         struct sl_error err = {0};
-        const struct sl_encoder_ops *ops;
+        const struct sl_coder_ops *ops;
         enum sl_status status = sl_encode_find(SL_CODEC_H264, names[i], &ops, &err);
 #if SL_HAVE_X264
         assert_int_equal(status, SL_OK);
@@ -45,7 +45,7 @@ static void finds_aac_in_its_module(void **state)
 {
     (void)state;
     struct sl_error err = {0};
-    const struct sl_encoder_ops *ops;
+    const struct sl_coder_ops *ops;
     if (sl_encode_find(SL_CODEC_AAC, NULL, &ops, &err) != SL_OK) {
         fail_msg("%s", err.msg);
     }
@@ -55,7 +55,7 @@ static void finds_aac_in_its_module(void **state)
 static void refuses_what_is_not_there(void **state)
 {
     (void)state;
-    const struct sl_encoder_ops *ops;
+    const struct sl_coder_ops *ops;
     struct sl_error err = {0};
     assert_int_equal(sl_encode_find(SL_CODEC_AAC, "quick", &ops, &err), SL_EUNSUPPORTED);
     assert_string_equal(err.msg, "no AAC encoder is called \"quick\"");
@@ -63,7 +63,7 @@ static void refuses_what_is_not_there(void **state)
     err = (struct sl_error){0};
     assert_int_equal(sl_encode_find(SL_CODEC_VP8, NULL, &ops, &err), SL_EUNSUPPORTED);
     assert_string_equal(err.msg, "no vp8 encoder in this build");
-    struct sl_encoder *e;
+    struct sl_coder *e;
     assert_int_equal(sl_encode_open(&e, SL_CODEC_VP8, NULL, &(struct sl_encode_params){0}, NULL),
                      SL_EUNSUPPORTED);
     assert_null(e);

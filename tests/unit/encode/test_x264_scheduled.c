@@ -90,17 +90,17 @@ static enum sl_status picture(struct sl_frame **out, int64_t pts, struct sl_erro
     return SL_OK;
 }
 
-static struct sl_encoder *open_encoder(const struct sl_x264_scheduled_params *p)
+static struct sl_coder *open_encoder(const struct sl_x264_scheduled_params *p)
 {
     struct sl_error err = {0};
-    struct sl_encoder *e;
+    struct sl_coder *e;
     if (sl_x264_scheduled_open(&e, p, &err) != SL_OK) {
         fail_msg("%s", err.msg);
     }
     return e;
 }
 
-static enum sl_status send(struct sl_encoder *e, int64_t pts, struct sl_error *err)
+static enum sl_status send(struct sl_coder *e, int64_t pts, struct sl_error *err)
 {
     struct sl_frame *frame = NULL;
     enum sl_status status = picture(&frame, pts, err);
@@ -112,7 +112,7 @@ static enum sl_status send(struct sl_encoder *e, int64_t pts, struct sl_error *e
 }
 
 /* What came out so far, checked against the shape; decode counts on. */
-static enum sl_status receive(struct sl_encoder *e, int64_t scale, bool alone, int64_t *decode,
+static enum sl_status receive(struct sl_coder *e, int64_t scale, bool alone, int64_t *decode,
                               struct sl_error *err)
 {
     struct sl_packet *packet;
@@ -154,7 +154,7 @@ static enum sl_status whole(void *arg)
 {
     const struct run *r = arg;
     struct sl_error err = {0};
-    struct sl_encoder *e = NULL;
+    struct sl_coder *e = NULL;
     int64_t decode = 0;
     int64_t shown = 0;
     enum sl_status status = sl_x264_scheduled_open(&e, &r->params, &err);
@@ -206,7 +206,7 @@ static void describes_itself(void **state)
 {
     (void)state;
     struct sl_x264_scheduled_params p = settings();
-    struct sl_encoder *e = open_encoder(&p);
+    struct sl_coder *e = open_encoder(&p);
     struct sl_nal_config sets;
     struct sl_h264_sps sps;
     assert_int_equal(sl_avcc_parse(e->track.config, e->track.config_size, &sets, NULL), SL_OK);
@@ -237,7 +237,7 @@ static void refuses_settings(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct sl_x264_scheduled_params p = settings();
         struct sl_error err = {0};
-        struct sl_encoder *e;
+        struct sl_coder *e;
         p.options = &bad[i];
         p.option_count = 1;
         assert_int_equal(sl_x264_scheduled_open(&e, &p, &err), SL_EINVAL);
@@ -251,12 +251,12 @@ static void refuses_settings(void **state)
     wrong[2].reorder = -1;
     for (size_t i = 0; i < 3; i++) {
         struct sl_x264_scheduled_params p = settings();
-        struct sl_encoder *e;
+        struct sl_coder *e;
         p.schedule = &wrong[i];
         assert_int_equal(sl_x264_scheduled_open(&e, &p, NULL), SL_EUNSUPPORTED);
     }
     struct sl_x264_scheduled_params p = settings();
-    struct sl_encoder *e;
+    struct sl_coder *e;
     p.bframes = SL_X264_BFRAMES_MAX + 1;
     assert_int_equal(sl_x264_scheduled_open(&e, &p, NULL), SL_EUNSUPPORTED);
     p = settings();
@@ -271,7 +271,7 @@ static void refuses_groups(void **state)
 {
     (void)state;
     struct sl_x264_scheduled_params p = settings();
-    struct sl_encoder *e = open_encoder(&p);
+    struct sl_coder *e = open_encoder(&p);
     struct sl_schedule_frame f[GROUP];
     struct sl_error err = {0};
     assert_int_equal(send(e, 0, NULL), SL_EINVAL); /* nothing announced */
@@ -322,7 +322,7 @@ static void a_reference_that_has_left(void **state)
     struct sl_x264_scheduled_params p = settings();
     p.schedule = &tight;
     p.bframes = 0;
-    struct sl_encoder *e = open_encoder(&p);
+    struct sl_coder *e = open_encoder(&p);
     struct sl_error err = {0};
     enum sl_status status = SL_OK;
     for (int i = 0; i < 6 && status == SL_OK; i++) {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "failing_alloc.h"
+#include "media/h264.h"
 #include "schedule/schedule.h"
 #include "unit.h"
 
@@ -306,18 +307,18 @@ static void levels(void **state)
 {
     const struct sl_rational fast = {60, 1}, none = {0, 1};
     (void)state;
-    assert_int_equal(sl_schedule_level(1280, 720, none, 8), 40);
-    assert_int_equal(sl_schedule_level(1280, 720, none, 12), 50);
-    assert_int_equal(sl_schedule_level(1920, 1080, none, 4), 40);
-    assert_int_equal(sl_schedule_level(1920, 1080, fast, 4), 42);
-    assert_int_equal(sl_schedule_level(1920, 1080, none, 12), 50);
-    assert_int_equal(sl_schedule_level(1920, 1080, none, 16), 51);
-    assert_int_equal(sl_schedule_level(64, 48, none, 16), 10);
-    assert_int_equal(sl_schedule_level(16384, 16384, none, 1), 0);
-    assert_int_equal(sl_schedule_level_dpb(40, 1280, 720), 9);
-    assert_int_equal(sl_schedule_level_dpb(51, 320, 240), 16);
-    assert_int_equal(sl_schedule_level_dpb(31, 1920, 1080), 0);
-    assert_int_equal(sl_schedule_level_dpb(33, 64, 48), 0);
+    assert_int_equal(sl_h264_level(1280, 720, none, 8), 40);
+    assert_int_equal(sl_h264_level(1280, 720, none, 12), 50);
+    assert_int_equal(sl_h264_level(1920, 1080, none, 4), 40);
+    assert_int_equal(sl_h264_level(1920, 1080, fast, 4), 42);
+    assert_int_equal(sl_h264_level(1920, 1080, none, 12), 50);
+    assert_int_equal(sl_h264_level(1920, 1080, none, 16), 51);
+    assert_int_equal(sl_h264_level(64, 48, none, 16), 10);
+    assert_int_equal(sl_h264_level(16384, 16384, none, 1), 0);
+    assert_int_equal(sl_h264_level_dpb(40, 1280, 720), 9);
+    assert_int_equal(sl_h264_level_dpb(51, 320, 240), 16);
+    assert_int_equal(sl_h264_level_dpb(31, 1920, 1080), 0);
+    assert_int_equal(sl_h264_level_dpb(33, 64, 48), 0);
 }
 
 static enum sl_status everything(void *arg)
