@@ -104,8 +104,11 @@ struct sl_encoder_params {
     int colour;                          /**< enum sl_encoder_colour */
     int range;                           /**< enum sl_range */
     int64_t primaries, transfer, matrix; /**< H.273 code points instead; 2: as colour says */
-    struct sl_rational sample_aspect;    /**< 0/1: square, not stated */
-    int64_t threads;                     /**< 0: the backend's choice */
+    /** H.264 E.2.1 chroma_sample_loc_type + 1, to which RGB is converted too; 0: not stated, and
+     * RGB's chroma is the mean of four */
+    int64_t chroma_location;
+    struct sl_rational sample_aspect; /**< 0/1: square, not stated */
+    int64_t threads;                  /**< 0: the backend's choice */
     int intra_refresh; /**< 1: a moving column of intra blocks instead of IDR pictures */
     /** 1: keeps long-term pictures so that sl_encoder_recover() needs no IDR, where it can */
     int loss_recovery;
@@ -165,9 +168,10 @@ struct sl_picture {
     void *stream;
     uint64_t token; /**< comes out again with the access unit */
     int64_t pts;    /**< ticks of params.timebase, rising; SL_NO_TIME: one frame after the last */
-    /** Called once when the library no longer reads the planes, on any thread, before or after
-     * sl_encoder_send() returns. NULL: the planes are read during that call alone (what must
-     * be kept longer is copied). Not called where the call fails. */
+    /** Called once when the library no longer reads the planes, on the caller's thread, before or
+     * after sl_encoder_send() returns. NULL: the planes are read during that call alone; what must
+     * be kept longer is copied, or refused where it is not in the host's memory. Not called where
+     * the call fails. */
     void (*release)(void *opaque);
     void *opaque;
     /** A user_data_unregistered SEI message to go with this picture (H.264 D.1.7): 16 bytes of
@@ -275,7 +279,8 @@ struct sl_encoder_info {
     const char *reason;           /**< why it was taken: "asked for", "openh264: …" */
     const struct sl_track *track; /**< size, avcC or hvcC, profile, level, colour */
     int32_t width, height;
-    int32_t delay; /**< pictures that have to be sent before the first unit comes */
+    /** Pictures that may have to be sent before the first unit comes; -1: the backend decides */
+    int32_t delay;
 };
 /** Returns: SL_EINVAL after sl_encoder_close(). */
 SL_NODISCARD SL_API enum sl_status

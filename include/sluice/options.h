@@ -22,7 +22,7 @@ struct sl_rational {
 
 enum sl_option_type {
     SL_OPTION_BOOL,     /**< int: "yes|no|true|false|1|0", or no value at all for yes */
-    SL_OPTION_INT,      /**< int64_t, decimal, within [min, max] */
+    SL_OPTION_INT,      /**< int64_t, decimal, "3000k" and "3M" too, within [min, max] */
     SL_OPTION_RATIONAL, /**< struct sl_rational: "30000/1001", "29.97" or "4", within [min, max] */
     SL_OPTION_STRING,   /**< char[capacity], refused if it does not fit */
     SL_OPTION_ENUM,     /**< int: index into choices */

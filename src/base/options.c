@@ -156,11 +156,24 @@ static enum sl_status set_bool(const struct sl_option *o, void *field, const cha
 static enum sl_status set_int(const struct sl_option *o, void *field, const char *value,
                               struct sl_error *err)
 {
-    int64_t v;
+    int64_t v, scale = 1;
+    char number[32];
+    size_t n = strlen(value);
 
-    if (!parse_int(value, &v)) {
+    if (n > 1 && n < sizeof(number) && strchr("kKM", value[n - 1])) {
+        memcpy(number, value, n - 1);
+        number[n - 1] = '\0';
+        scale = value[n - 1] == 'M' ? 1000000 : 1000;
+    } else {
+        number[0] = '\0';
+    }
+    if (!parse_int(scale > 1 ? number : value, &v)) {
         return refuse(o, value, "a whole number", err);
     }
+    if (v > INT64_MAX / scale || v < INT64_MIN / scale) {
+        return out_of_range(o, value, err);
+    }
+    v *= scale;
     if (v < o->min || v > o->max) {
         return out_of_range(o, value, err);
     }

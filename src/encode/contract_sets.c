@@ -150,12 +150,12 @@ static enum sl_status mend_level(struct sl_h264_sps *s, const struct sl_encode_p
     bool is_1b = s->level_idc == 9 ||
                  (s->level_idc == 11 && (s->constraints & 0x10) && s->profile_idc < HIGH);
     int is = is_1b ? 10 : s->level_idc;
+    if (p->level && (need == 0 || p->level < need)) {
+        return sl_fail(err, SL_EINVAL, "level",
+                       "%d.%d does not hold %dx%d at this rate, %d.%d would", p->level / 10,
+                       p->level % 10, p->width, p->height, need / 10, need % 10);
+    }
     if (p->level && is != p->level) {
-        if (p->level < need) {
-            return sl_fail(err, SL_EINVAL, "level",
-                           "%d.%d does not hold %dx%d at this rate, %d.%d would", p->level / 10,
-                           p->level % 10, p->width, p->height, need / 10, need % 10);
-        }
         s->level_idc = (uint8_t)p->level;
     } else if (!p->level && need > is) {
         s->level_idc = (uint8_t)need;

@@ -68,6 +68,18 @@ const struct sl_coder_ops *const *sl_coders(void)
     return encoders;
 }
 
+bool sl_encode_missing(enum sl_codec codec, size_t index, const char **name, const char **reason)
+{
+    for (size_t i = 0; left_out[i].name; i++) {
+        if (left_out[i].codec == codec && index-- == 0) {
+            *name = left_out[i].name;
+            *reason = left_out[i].reason;
+            return true;
+        }
+    }
+    return false;
+}
+
 enum sl_status sl_encode_find(enum sl_codec codec, const char *name,
                               const struct sl_coder_ops **out, struct sl_error *err)
 {

@@ -19,4 +19,7 @@ void sl_encode_destroy(struct sl_coder **e);
 /* NULL-terminated; what was not built in is not listed. */
 const struct sl_coder_ops *const *sl_coders(void);
 
+/* Entry index of those that a codec lacks in this build, and why: true where there is one. */
+bool sl_encode_missing(enum sl_codec codec, size_t index, const char **name, const char **reason);
+
 #endif
