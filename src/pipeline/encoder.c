@@ -238,6 +238,8 @@ enum sl_status sl_encoder_push(struct sl_encoder *e, const struct sl_picture *pi
     if (status != SL_OK) {
         return status;
     }
+    bool fresh = e->fresh;
+    size_t timed = e->order_count;
     flight.started = sl_encoder_now();
     flight.frame = sl_encoder_keeps(e) ? sl_frame_ref(frame) : NULL;
     *flight_at(e, e->flight_count++) = flight;
@@ -253,7 +255,12 @@ enum sl_status sl_encoder_push(struct sl_encoder *e, const struct sl_picture *pi
     sl_encoder_release(&hold, status == SL_OK);
     if (status != SL_OK) {
         clear_flight(flight_at(e, --e->flight_count));
-        e->broken = status == SL_EINVAL || status == SL_ENOMEM ? SL_OK : status;
+        if (status != SL_EINVAL && status != SL_ENOMEM) {
+            e->broken = status;
+        } else if (e->order_count > timed) { /* as if it had not been sent */
+            e->order_count = timed;
+            e->fresh = fresh;
+        }
         return status;
     }
     e->history[e->history_count % SL_ENCODER_HISTORY].token = flight.token;
