@@ -99,6 +99,20 @@ static void make_masks(struct sl_rgb *rgb)
     }
 }
 
+/* vpermb's indices for sixteen pixels and for eight pairs of them. */
+static void make_indices(struct sl_rgb *rgb)
+{
+    for (size_t i = 0; i < 64; i++) {
+        size_t component = i % 8 / 2;
+        if (i % 4 < 3) {
+            rgb->pixels[i] = (uint8_t)(i / 4 * rgb->bytes + rgb->order[i % 4]);
+        }
+        if (component < 3) {
+            rgb->sites[i] = (uint8_t)((i / 8 * 2 + i % 2) * rgb->bytes + rgb->order[component]);
+        }
+    }
+}
+
 bool sl_rgb_init(struct sl_rgb *rgb, enum sl_pixel_format format, uint8_t in_range,
                  const struct sl_colour *out, enum sl_rgb_siting siting, enum sl_rgb_cpu cpu)
 {
@@ -114,6 +128,7 @@ bool sl_rgb_init(struct sl_rgb *rgb, enum sl_pixel_format format, uint8_t in_ran
     rgb->order[1] = 1;
     rgb->order[2] = reversed ? 0 : 2;
     make_masks(rgb);
+    make_indices(rgb);
 #if defined(__x86_64__) || defined(__i386__)
     if (cpu == SL_RGB_CPU_AVX512) {
         rgb->blocks = sl_rgb_blocks_avx512;
@@ -173,30 +188,41 @@ static void convert_pixels(const struct sl_rgb *rgb, const struct sl_rgb_rows *r
             add_column(rgb, r, x + rgb->siting, sum);
             add_column(rgb, r, x + 1 + rgb->siting, sum);
         }
-        r->u[x / 2] = clip((weigh(c->u, sum) + add) >> shift);
-        r->v[x / 2] = clip((weigh(c->v, sum) + add) >> shift);
+        r->u[x / 2 * r->step] = clip((weigh(c->u, sum) + add) >> shift);
+        r->v[x / 2 * r->step] = clip((weigh(c->v, sum) + add) >> shift);
     }
+}
+
+/* All but the pixels whose chroma looks past an edge is done in blocks, where there are any. */
+static void convert_rows(const struct sl_rgb *rgb, const struct sl_rgb_rows *r)
+{
+    int32_t begin = rgb->siting == SL_RGB_LEFT ? 2 : 0;
+    int32_t end = r->width - (rgb->siting == SL_RGB_RIGHT ? 2 : 0);
+    if (!rgb->blocks || !rgb->blocks(rgb, r, begin, end)) {
+        end = begin;
+    }
+    convert_pixels(rgb, r, 0, begin);
+    convert_pixels(rgb, r, end, r->width);
 }
 
 void sl_rgb_run_rows(const struct sl_rgb *rgb, const uint8_t *src, ptrdiff_t stride,
                      struct sl_frame *out, int32_t first, int32_t rows)
 {
+    bool nv12 = out->format == SL_PIX_NV12;
     for (int32_t y = first; y < first + rows; y += 2, src += 2 * stride) {
         uint8_t *luma = out->plane[0] + y * out->stride[0];
+        uint8_t *chroma = out->plane[1] + y / 2 * out->stride[1];
+        const uint8_t *next = y + 2 < first + rows ? src + 2 * stride : src;
         struct sl_rgb_rows pair = {
             .src = {src, src + stride},
+            .next = {next, next + stride},
             .y = {luma, luma + out->stride[0]},
-            .u = out->plane[1] + y / 2 * out->stride[1],
-            .v = out->plane[2] + y / 2 * out->stride[2],
+            .u = chroma,
+            .v = nv12 ? chroma + 1 : out->plane[2] + y / 2 * out->stride[2],
+            .step = nv12 ? 2 : 1,
             .width = out->width,
         };
-        int32_t begin = 0, end = 0;
-        if (rgb->blocks) {
-            begin = rgb->siting == SL_RGB_LEFT ? 2 : 0; /* a block looks one pixel to its left */
-            end = rgb->blocks(rgb, &pair, begin);
-        }
-        convert_pixels(rgb, &pair, 0, begin);
-        convert_pixels(rgb, &pair, begin > end ? begin : end, pair.width);
+        convert_rows(rgb, &pair);
     }
 }
 

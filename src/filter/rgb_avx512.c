@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* rgb.c for processors with AVX-512 VBMI and VNNI (Ice Lake and Zen 4 on): sixteen pixels of a
- * register become words "R G" and words "B 0" by one byte permutation each, and are weighed by
- * multiply-adds that accumulate. 32-bit sums: nothing is rounded before the end. */
+/* rgb.c for processors with AVX-512 VBMI and VNNI (Ice Lake and Zen 4 on). Luma: a pixel is four
+ * bytes, which one instruction weighs and adds up; that takes weights of 8 bits, so each of ours is
+ * split in two. Chroma: the two columns of a site lie side by side, are added up to words "R G" and
+ * "B -", and weighed as those. No sum is rounded before the end. */
 #include "filter/rgb.h"
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -10,84 +11,79 @@
 
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi,avx512vnni")))
 #define INLINE static inline __attribute__((always_inline))
-#define BLOCK  32 /* pixels of both rows at a time */
-
-struct words512 {
-    __m512i rg, b;
-};
+#define BLOCK  64 /* pixels of both rows at a time */
+#define GROUP  16 /* pixels of a register */
+#define GROUPS 4
 
 struct consts512 {
-    __m512i take_rg, take_b;
-    __m512i y_rg, y_b, u_rg, u_b, v_rg, v_b;
-    __m512i y_add, c_add;
+    __m512i pixels[2], sites[2]; /* which bytes; second: in the last group of three-byte pixels */
+    __m512i y_high, y_low, y_add;
+    __m512i u_rg, u_b, v_rg, v_b, c_add;
+    __m512i chroma; /* order of u and v as they are stored */
 };
 
-/* The weights of two components side by side, as a multiply-add wants them. */
 AVX512 INLINE __m512i pair512(int16_t low, int16_t high)
 {
     return _mm512_set1_epi32((int)((uint32_t)(uint16_t)high << 16 | (uint16_t)low));
 }
 
-/* Sixteen pixels, and nothing past them. */
-AVX512 INLINE struct words512 load512(const uint8_t *p, ptrdiff_t bytes, const struct consts512 *k)
+/* Sixteen pixels somewhere in a register: the last group of a block of three-byte ones is loaded
+ * from 16 bytes before it, so that nothing past the block is read. */
+AVX512 INLINE __m512i load512(const uint8_t *p, ptrdiff_t bytes, ptrdiff_t group)
 {
-    __m512i x = bytes == 4 ? _mm512_loadu_si512(p) : _mm512_maskz_loadu_epi8(0xffffffffffff, p);
-    return (struct words512){_mm512_maskz_permutexvar_epi8(0x5555555555555555, k->take_rg, x),
-                             _mm512_maskz_permutexvar_epi8(0x1111111111111111, k->take_b, x)};
+    ptrdiff_t at = group * GROUP * bytes;
+    return _mm512_loadu_si512(p + (bytes == 3 && group == GROUPS - 1 ? at - 16 : at));
 }
 
-AVX512 INLINE __m512i weigh512(struct words512 w, __m512i rg, __m512i b, __m512i add)
+AVX512 INLINE __m512i take512(__m512i x, const __m512i which[2], ptrdiff_t bytes, ptrdiff_t group)
 {
-    return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(add, w.rg, rg), w.b, b);
+    return _mm512_permutexvar_epi8(which[bytes == 3 && group == GROUPS - 1], x);
 }
 
-AVX512 INLINE struct words512 sum512(struct words512 a, struct words512 b)
+/* The luma of sixteen pixels, times 128. (256 * high + low) >> 15 is (high + (low >> 8)) >> 7. */
+AVX512 INLINE __m512i luma512(__m512i x, ptrdiff_t bytes, ptrdiff_t group,
+                              const struct consts512 *k)
 {
-    return (struct words512){_mm512_add_epi16(a.rg, b.rg), _mm512_add_epi16(a.b, b.b)};
+    __m512i px = bytes == 4 ? x : take512(x, k->pixels, bytes, group);
+    __m512i low = _mm512_dpbusd_epi32(k->y_add, px, k->y_low);
+    return _mm512_dpbusd_epi32(_mm512_srai_epi32(low, 8), px, k->y_high);
 }
 
-/* Both rows: packing leaves four pixels of each in turn. */
-AVX512 INLINE void store_luma512(const struct sl_rgb_rows *r, int32_t x, __m512i y[2][2])
+/* Packing leaves four pixels of each group in turn. */
+AVX512 INLINE void store_luma512(uint8_t *out, const __m512i y[GROUPS])
 {
     __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    __m512i all = _mm512_packus_epi16(_mm512_packs_epi32(y[0][0], y[0][1]),
-                                      _mm512_packs_epi32(y[1][0], y[1][1]));
-    all = _mm512_permutexvar_epi32(order, all);
-    _mm256_storeu_si256((__m256i *)(void *)(r->y[0] + x), _mm512_castsi512_si256(all));
-    _mm256_storeu_si256((__m256i *)(void *)(r->y[1] + x), _mm512_extracti64x4_epi64(all, 1));
+    __m512i lo = _mm512_srai_epi16(_mm512_packs_epi32(y[0], y[1]), 7);
+    __m512i hi = _mm512_srai_epi16(_mm512_packs_epi32(y[2], y[3]), 7);
+    _mm512_storeu_si512(out, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(lo, hi)));
 }
 
-/* Adds columns up for the chroma sites of 32 pixels: [1 1], or [1 2 1] around the column that the
- * sites stand on. words: of both rows added up; aside: of the sixteen pixels that begin one column
- * to the left, or end one column to the right. Sites come out alternating: 0 8 1 9 2 10 … */
-AVX512 INLINE __m512i sites512(const __m512i words[2], __m512i aside, ptrdiff_t siting)
+/* Words R G B and one that does not count, of eight pairs of columns. */
+AVX512 INLINE __m512i pairs512(__m512i x, ptrdiff_t bytes, ptrdiff_t group,
+                               const struct consts512 *k)
 {
-    const __mmask16 upper = 0xaaaa;
-    __m512i even = _mm512_mask_blend_epi32(upper, words[0], _mm512_slli_epi64(words[1], 32));
-    __m512i odd = _mm512_mask_blend_epi32(upper, _mm512_srli_epi64(words[0], 32), words[1]);
-    if (siting == SL_RGB_LEFT) { /* the odd columns before the even ones: -1 15 1 17 3 19 … */
-        __m512i order = _mm512_setr_epi32(16, 14, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13);
-        __m512i before = _mm512_permutex2var_epi32(odd, order, aside);
-        return _mm512_add_epi16(_mm512_add_epi16(before, odd), _mm512_slli_epi16(even, 1));
-    }
-    if (siting == SL_RGB_RIGHT) { /* the even columns after the odd ones: 2 18 4 20 … 16 32 */
-        __m512i order = _mm512_setr_epi32(2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 1, 31);
-        __m512i after = _mm512_permutex2var_epi32(even, order, aside);
-        return _mm512_add_epi16(_mm512_add_epi16(after, even), _mm512_slli_epi16(odd, 1));
-    }
-    return _mm512_add_epi16(even, odd);
+    return _mm512_maddubs_epi16(take512(x, k->sites, bytes, group), _mm512_set1_epi8(1));
 }
 
-AVX512 INLINE void store_chroma512(const struct sl_rgb_rows *r, int32_t x, __m512i u, __m512i v)
+AVX512 INLINE __m512i weigh512(__m512i rg, __m512i b, __m512i w_rg, __m512i w_b,
+                               const struct consts512 *k, unsigned shift)
 {
-    /* Packing leaves four elements of u and four of v in each lane; sites alternate. */
-    __m256i order = _mm256_setr_epi8(0, 2, 16, 18, 32, 34, 48, 50, 1, 3, 17, 19, 33, 35, 49, 51, 4,
-                                     6, 20, 22, 36, 38, 52, 54, 5, 7, 21, 23, 37, 39, 53, 55);
-    __m512i words = _mm512_packs_epi32(u, v);
+    return _mm512_srai_epi32(_mm512_dpwssd_epi32(_mm512_dpwssd_epi32(k->c_add, rg, w_rg), b, w_b),
+                             shift);
+}
+
+AVX512 INLINE void store_chroma512(const struct sl_rgb_rows *r, int32_t x, const __m512i u[2],
+                                   const __m512i v[2], const struct consts512 *k)
+{
     __m512i uv =
-        _mm512_permutexvar_epi8(_mm512_castsi256_si512(order), _mm512_packus_epi16(words, words));
-    _mm_storeu_si128((__m128i *)(void *)(r->u + x / 2), _mm512_castsi512_si128(uv));
-    _mm_storeu_si128((__m128i *)(void *)(r->v + x / 2), _mm512_extracti32x4_epi32(uv, 1));
+        _mm512_packus_epi16(_mm512_packs_epi32(u[0], u[1]), _mm512_packs_epi32(v[0], v[1]));
+    uv = _mm512_permutexvar_epi8(k->chroma, uv);
+    if (r->step == 2) {
+        _mm512_storeu_si512(r->u + x, uv);
+    } else {
+        _mm256_storeu_si256((__m256i *)(void *)(r->u + x / 2), _mm512_castsi512_si256(uv));
+        _mm256_storeu_si256((__m256i *)(void *)(r->v + x / 2), _mm512_extracti64x4_epi64(uv, 1));
+    }
 }
 
 AVX512 INLINE void block512(const struct sl_rgb_rows *r, int32_t x, ptrdiff_t bytes,
@@ -95,69 +91,105 @@ AVX512 INLINE void block512(const struct sl_rgb_rows *r, int32_t x, ptrdiff_t by
 {
     const uint8_t *top = r->src[0] + (ptrdiff_t)x * bytes;
     const uint8_t *low = r->src[1] + (ptrdiff_t)x * bytes;
-    __m512i y[2][2], rg[2], b[2];
-    struct words512 aside = {k->y_rg, k->y_rg}; /* not looked at where sites are between columns */
-
-    for (ptrdiff_t i = 0; i < 2; i++) {
-        struct words512 t = load512(top + 16 * i * bytes, bytes, k);
-        struct words512 l = load512(low + 16 * i * bytes, bytes, k);
-        struct words512 both = sum512(t, l);
-        y[0][i] = _mm512_srai_epi32(weigh512(t, k->y_rg, k->y_b, k->y_add), 15);
-        y[1][i] = _mm512_srai_epi32(weigh512(l, k->y_rg, k->y_b, k->y_add), 15);
-        rg[i] = both.rg;
-        b[i] = both.b;
-    }
-    store_luma512(r, x, y);
-    if (siting != SL_RGB_CENTRE) {
-        ptrdiff_t at = (siting == SL_RGB_LEFT ? -1 : BLOCK - 15) * bytes;
-        aside = sum512(load512(top + at, bytes, k), load512(low + at, bytes, k));
-    }
     unsigned shift = siting == SL_RGB_CENTRE ? 17 : 18;
-    struct words512 sites = {sites512(rg, aside.rg, siting), sites512(b, aside.b, siting)};
-    store_chroma512(r, x, _mm512_srai_epi32(weigh512(sites, k->u_rg, k->u_b, k->c_add), shift),
-                    _mm512_srai_epi32(weigh512(sites, k->v_rg, k->v_b, k->c_add), shift));
+    __m512i y[2][GROUPS], sum[GROUPS], u[2], v[2];
+
+    sl_rgb_prefetch(r, x, BLOCK, bytes);
+    for (ptrdiff_t i = 0; i < GROUPS; i++) {
+        __m512i t = load512(top, bytes, i), l = load512(low, bytes, i);
+        y[0][i] = luma512(t, bytes, i, k);
+        y[1][i] = luma512(l, bytes, i, k);
+        sum[i] = _mm512_add_epi16(pairs512(t, bytes, i, k), pairs512(l, bytes, i, k));
+        if (siting != SL_RGB_CENTRE) { /* [1 2 1] is [1 1] twice, one column apart */
+            t = load512(top + siting * bytes, bytes, i);
+            l = load512(low + siting * bytes, bytes, i);
+            sum[i] = _mm512_add_epi16(
+                sum[i], _mm512_add_epi16(pairs512(t, bytes, i, k), pairs512(l, bytes, i, k)));
+        }
+    }
+    store_luma512(r->y[0] + x, y[0]);
+    store_luma512(r->y[1] + x, y[1]);
+    for (ptrdiff_t i = 0; i < 2; i++) { /* sites alternate: 0 8 1 9 2 10 … */
+        __m512i a = sum[2 * i], b = sum[2 * i + 1];
+        __m512i rg = _mm512_mask_shuffle_epi32(a, 0xaaaa, b, _MM_PERM_CCAA);
+        __m512i bx = _mm512_mask_shuffle_epi32(b, 0x5555, a, _MM_PERM_DDBB);
+        u[i] = weigh512(rg, bx, k->u_rg, k->u_b, k, shift);
+        v[i] = weigh512(rg, bx, k->v_rg, k->v_b, k, shift);
+    }
+    store_chroma512(r, x, u, v, k);
 }
 
-AVX512 INLINE int32_t row512(const struct sl_rgb *rgb, const struct sl_rgb_rows *r, int32_t x,
-                             ptrdiff_t bytes, ptrdiff_t siting)
+/* Where store_chroma512's packing leaves site s of u; that of v is 8 bytes on. */
+#define U(s)    (((s) % 8 * 2 + (s) / 8 % 2) / 4 * 16 + (s) / 16 * 4 + ((s) % 8 * 2 + (s) / 8 % 2) % 4)
+#define V(s)    (U(s) + 8)
+#define U4(s)   U(s), U(s + 1), U(s + 2), U(s + 3)
+#define V4(s)   V(s), V(s + 1), V(s + 2), V(s + 3)
+#define UV2(s)  U(s), V(s), U(s + 1), V(s + 1)
+#define ALL4(a) a(0), a(4), a(8), a(12), a(16), a(20), a(24), a(28)
+#define ALL2(a)                                                                                    \
+    a(0), a(2), a(4), a(6), a(8), a(10), a(12), a(14), a(16), a(18), a(20), a(22), a(24), a(26),   \
+        a(28), a(30)
+static const uint8_t planar[64] = {ALL4(U4), ALL4(V4)};
+static const uint8_t interleaved[64] = {ALL2(UV2)};
+
+/* The weights of a pixel's bytes: w is 256 times the high one and the low one. */
+static void split(const struct sl_rgb *rgb, const int16_t w[3], int32_t *high, int32_t *low)
+{
+    uint32_t h = 0, l = 0;
+    for (int i = 0; i < 3; i++) {
+        int at = 8 * (rgb->bytes == 4 ? rgb->order[i] : i), top = (w[i] + 128) >> 8;
+        h |= (uint32_t)(uint8_t)top << at;
+        l |= (uint32_t)(uint8_t)(w[i] - 256 * top) << at;
+    }
+    *high = (int32_t)h;
+    *low = (int32_t)l;
+}
+
+AVX512 INLINE bool row512(const struct sl_rgb *rgb, const struct sl_rgb_rows *r, int32_t begin,
+                          int32_t end, ptrdiff_t bytes, ptrdiff_t siting)
 {
     const struct sl_rgb_coef *c = &rgb->coef;
     int shift = siting == SL_RGB_CENTRE ? 17 : 18;
-    /* Byte "bytes * pixel + order" of the source into each pixel's words. */
-    __m512i pixel =
-        _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-                           _mm512_set1_epi32((int)bytes * 0x010001));
+    int32_t high, low;
+    __m512i back = _mm512_set1_epi8(16);
+    split(rgb, c->y, &high, &low);
     struct consts512 k = {
-        .take_rg = _mm512_add_epi32(pixel, pair512(rgb->order[0], rgb->order[1])),
-        .take_b = _mm512_add_epi32(pixel, pair512(rgb->order[2], 0)),
-        .y_rg = pair512(c->y[0], c->y[1]),
-        .y_b = pair512(c->y[2], 0),
+        .pixels = {_mm512_loadu_si512(rgb->pixels)},
+        .sites = {_mm512_loadu_si512(rgb->sites)},
+        .y_high = _mm512_set1_epi32(high),
+        .y_low = _mm512_set1_epi32(low),
+        .y_add = _mm512_set1_epi32(c->y_add),
         .u_rg = pair512(c->u[0], c->u[1]),
         .u_b = pair512(c->u[2], 0),
         .v_rg = pair512(c->v[0], c->v[1]),
         .v_b = pair512(c->v[2], 0),
-        .y_add = _mm512_set1_epi32(c->y_add),
         .c_add = _mm512_set1_epi32((128 << shift) + (1 << (shift - 1))),
+        .chroma = _mm512_loadu_si512(r->step == 2 ? interleaved : planar),
     };
-    int32_t end = r->width - (siting > 0 ? 1 : 0); /* a block looks one pixel to its right */
-    for (; x + BLOCK <= end; x += BLOCK) {
+    k.pixels[1] = _mm512_add_epi8(k.pixels[0], back);
+    k.sites[1] = _mm512_add_epi8(k.sites[0], back);
+    if (end - begin < BLOCK) {
+        return false;
+    }
+    for (int32_t x = begin; x < end; x = sl_rgb_next(x, BLOCK, end)) {
         block512(r, x, bytes, siting, &k);
     }
-    return x;
+    return true;
 }
 
-AVX512 int32_t sl_rgb_blocks_avx512(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows,
-                                    int32_t begin)
+AVX512 bool sl_rgb_blocks_avx512(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows,
+                                 int32_t begin, int32_t end)
 {
+    bool three = rgb->bytes == 3;
     switch (rgb->siting) {
     case SL_RGB_LEFT:
-        return rgb->bytes == 3 ? row512(rgb, rows, begin, 3, -1) : row512(rgb, rows, begin, 4, -1);
+        return three ? row512(rgb, rows, begin, end, 3, -1) : row512(rgb, rows, begin, end, 4, -1);
     case SL_RGB_RIGHT:
-        return rgb->bytes == 3 ? row512(rgb, rows, begin, 3, 1) : row512(rgb, rows, begin, 4, 1);
+        return three ? row512(rgb, rows, begin, end, 3, 1) : row512(rgb, rows, begin, end, 4, 1);
     case SL_RGB_CENTRE:
         break;
     }
-    return rgb->bytes == 3 ? row512(rgb, rows, begin, 3, 0) : row512(rgb, rows, begin, 4, 0);
+    return three ? row512(rgb, rows, begin, end, 3, 0) : row512(rgb, rows, begin, end, 4, 0);
 }
 
 #endif

@@ -15,6 +15,11 @@ INLINE int pair(int16_t low, int16_t high)
     return (int)((uint32_t)(uint16_t)high << 16 | (uint16_t)low);
 }
 
+INLINE void store128(uint8_t *out, __m128i v)
+{
+    _mm_storeu_si128((__m128i *)(void *)out, v);
+}
+
 /* ---- AVX2: 32 pixels of both rows at a time ----------------------------------------------- */
 
 #define AVX2 __attribute__((target("avx2")))
@@ -112,10 +117,15 @@ AVX2 INLINE void chroma256(const struct sl_rgb_rows *r, int32_t x, const __m256i
         _mm256_packus_epi16(_mm256_packs_epi32(u[0], u[1]), _mm256_packs_epi32(v[0], v[1]));
     __m128i lo = _mm256_castsi256_si128(uv), hi = _mm256_extracti128_si256(uv, 1);
     __m128i order = _mm_setr_epi8(0, 4, 2, 6, 1, 5, 3, 7, 8, 12, 10, 14, 9, 13, 11, 15);
-    _mm_storeu_si128((__m128i *)(void *)(r->u + x / 2),
-                     _mm_shuffle_epi8(_mm_unpacklo_epi16(lo, hi), order));
-    _mm_storeu_si128((__m128i *)(void *)(r->v + x / 2),
-                     _mm_shuffle_epi8(_mm_unpackhi_epi16(lo, hi), order));
+    __m128i all_u = _mm_shuffle_epi8(_mm_unpacklo_epi16(lo, hi), order);
+    __m128i all_v = _mm_shuffle_epi8(_mm_unpackhi_epi16(lo, hi), order);
+    if (r->step == 2) {
+        store128(r->u + x, _mm_unpacklo_epi8(all_u, all_v));
+        store128(r->u + x + 16, _mm_unpackhi_epi8(all_u, all_v));
+    } else {
+        store128(r->u + x / 2, all_u);
+        store128(r->v + x / 2, all_v);
+    }
 }
 
 AVX2 INLINE void block256(const struct sl_rgb *rgb, const struct sl_rgb_rows *r, int32_t x,
@@ -126,6 +136,7 @@ AVX2 INLINE void block256(const struct sl_rgb *rgb, const struct sl_rgb_rows *r,
     __m256i y0[4], y1[4], rg[4], b[4], rg_sites[2], b_sites[2];
     __m256i y_add = _mm256_set1_epi32(rgb->coef.y_add);
 
+    sl_rgb_prefetch(r, x, 32, bytes);
     for (ptrdiff_t i = 0; i < 4; i++) {
         struct words256 t = load256(top + 8 * i * bytes, bytes, k);
         struct words256 l = load256(low + 8 * i * bytes, bytes, k);
@@ -156,8 +167,8 @@ AVX2 INLINE __m256i mask256(const uint8_t masks[2][16], ptrdiff_t bytes)
     return _mm256_inserti128_si256(_mm256_castsi128_si256(lo), bytes == 4 ? lo : hi, 1);
 }
 
-AVX2 INLINE int32_t row256(const struct sl_rgb *rgb, const struct sl_rgb_rows *r, int32_t x,
-                           ptrdiff_t bytes, ptrdiff_t siting)
+AVX2 INLINE bool row256(const struct sl_rgb *rgb, const struct sl_rgb_rows *r, int32_t begin,
+                        int32_t end, ptrdiff_t bytes, ptrdiff_t siting)
 {
     const struct sl_rgb_coef *c = &rgb->coef;
     struct consts256 k = {
@@ -170,25 +181,28 @@ AVX2 INLINE int32_t row256(const struct sl_rgb *rgb, const struct sl_rgb_rows *r
         .v_rg = _mm256_set1_epi32(pair(c->v[0], c->v[1])),
         .v_b = _mm256_set1_epi32(pair(c->v[2], 0)),
     };
-    int32_t end = r->width - (siting > 0 ? 1 : 0); /* a block looks one pixel to its right */
-    for (; x + 32 <= end; x += 32) {
+    if (end - begin < 32) {
+        return false;
+    }
+    for (int32_t x = begin; x < end; x = sl_rgb_next(x, 32, end)) {
         block256(rgb, r, x, bytes, siting, &k);
     }
-    return x;
+    return true;
 }
 
-AVX2 int32_t sl_rgb_blocks_avx2(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows,
-                                int32_t begin)
+AVX2 bool sl_rgb_blocks_avx2(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows,
+                             int32_t begin, int32_t end)
 {
+    bool three = rgb->bytes == 3;
     switch (rgb->siting) {
     case SL_RGB_LEFT:
-        return rgb->bytes == 3 ? row256(rgb, rows, begin, 3, -1) : row256(rgb, rows, begin, 4, -1);
+        return three ? row256(rgb, rows, begin, end, 3, -1) : row256(rgb, rows, begin, end, 4, -1);
     case SL_RGB_RIGHT:
-        return rgb->bytes == 3 ? row256(rgb, rows, begin, 3, 1) : row256(rgb, rows, begin, 4, 1);
+        return three ? row256(rgb, rows, begin, end, 3, 1) : row256(rgb, rows, begin, end, 4, 1);
     case SL_RGB_CENTRE:
         break;
     }
-    return rgb->bytes == 3 ? row256(rgb, rows, begin, 3, 0) : row256(rgb, rows, begin, 4, 0);
+    return three ? row256(rgb, rows, begin, end, 3, 0) : row256(rgb, rows, begin, end, 4, 0);
 }
 
 /* ---- SSSE3: 16 pixels of both rows at a time ---------------------------------------------- */
@@ -228,7 +242,7 @@ SSSE3 INLINE struct words128 sum128(struct words128 a, struct words128 b)
 SSSE3 INLINE void store_luma128(uint8_t *out, const __m128i y[4])
 {
     __m128i all = _mm_packus_epi16(_mm_packs_epi32(y[0], y[1]), _mm_packs_epi32(y[2], y[3]));
-    _mm_storeu_si128((__m128i *)(void *)out, all);
+    store128(out, all);
 }
 
 SSSE3 INLINE void pair_sums128(const struct words128 w[4], const struct consts128 *k, __m128i u[2],
@@ -250,6 +264,7 @@ SSSE3 INLINE void block128(const struct sl_rgb *rgb, const struct sl_rgb_rows *r
     __m128i y0[4], y1[4], u[2], v[2];
     __m128i y_add = _mm_set1_epi32(rgb->coef.y_add);
 
+    sl_rgb_prefetch(r, x, 16, bytes);
     for (ptrdiff_t i = 0; i < 4; i++) {
         struct words128 a = load128(top + 4 * i * bytes, bytes, i == 3, k);
         struct words128 b = load128(low + 4 * i * bytes, bytes, i == 3, k);
@@ -281,12 +296,17 @@ SSSE3 INLINE void block128(const struct sl_rgb *rgb, const struct sl_rgb_rows *r
         v[i] = _mm_srai_epi32(_mm_add_epi32(v[i], add), shift);
     }
     __m128i uv = _mm_packus_epi16(_mm_packs_epi32(u[0], u[1]), _mm_packs_epi32(v[0], v[1]));
-    _mm_storel_epi64((__m128i *)(void *)(r->u + x / 2), uv);
-    _mm_storel_epi64((__m128i *)(void *)(r->v + x / 2), _mm_unpackhi_epi64(uv, uv));
+    __m128i all_v = _mm_unpackhi_epi64(uv, uv);
+    if (r->step == 2) {
+        store128(r->u + x, _mm_unpacklo_epi8(uv, all_v));
+    } else {
+        _mm_storel_epi64((__m128i *)(void *)(r->u + x / 2), uv);
+        _mm_storel_epi64((__m128i *)(void *)(r->v + x / 2), all_v);
+    }
 }
 
-SSSE3 INLINE int32_t row128(const struct sl_rgb *rgb, const struct sl_rgb_rows *r, int32_t x,
-                            ptrdiff_t bytes, ptrdiff_t siting)
+SSSE3 INLINE bool row128(const struct sl_rgb *rgb, const struct sl_rgb_rows *r, int32_t begin,
+                         int32_t end, ptrdiff_t bytes, ptrdiff_t siting)
 {
     const struct sl_rgb_coef *c = &rgb->coef;
     struct consts128 k = {
@@ -301,25 +321,28 @@ SSSE3 INLINE int32_t row128(const struct sl_rgb *rgb, const struct sl_rgb_rows *
         k.mask_rg[at] = _mm_loadu_si128((const __m128i *)(const void *)rgb->masks[0][at]);
         k.mask_b[at] = _mm_loadu_si128((const __m128i *)(const void *)rgb->masks[1][at]);
     }
-    int32_t end = r->width - (siting > 0 ? 1 : 0);
-    for (; x + 16 <= end; x += 16) {
+    if (end - begin < 16) {
+        return false;
+    }
+    for (int32_t x = begin; x < end; x = sl_rgb_next(x, 16, end)) {
         block128(rgb, r, x, bytes, siting, &k);
     }
-    return x;
+    return true;
 }
 
-SSSE3 int32_t sl_rgb_blocks_ssse3(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows,
-                                  int32_t begin)
+SSSE3 bool sl_rgb_blocks_ssse3(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows,
+                               int32_t begin, int32_t end)
 {
+    bool three = rgb->bytes == 3;
     switch (rgb->siting) {
     case SL_RGB_LEFT:
-        return rgb->bytes == 3 ? row128(rgb, rows, begin, 3, -1) : row128(rgb, rows, begin, 4, -1);
+        return three ? row128(rgb, rows, begin, end, 3, -1) : row128(rgb, rows, begin, end, 4, -1);
     case SL_RGB_RIGHT:
-        return rgb->bytes == 3 ? row128(rgb, rows, begin, 3, 1) : row128(rgb, rows, begin, 4, 1);
+        return three ? row128(rgb, rows, begin, end, 3, 1) : row128(rgb, rows, begin, end, 4, 1);
     case SL_RGB_CENTRE:
         break;
     }
-    return rgb->bytes == 3 ? row128(rgb, rows, begin, 3, 0) : row128(rgb, rows, begin, 4, 0);
+    return three ? row128(rgb, rows, begin, end, 3, 0) : row128(rgb, rows, begin, end, 4, 0);
 }
 
 #endif

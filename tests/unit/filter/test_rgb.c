@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "filter/rgb.h"
 #include "pictures.h"
@@ -115,6 +117,61 @@ static bool has(enum sl_rgb_cpu cpu)
     return cpu <= sl_rgb_best_cpu();
 }
 
+/* Rows from the last to the first: what OpenGL calls a picture. Done twice it is as it was. */
+static void turn_over(struct sl_frame *f, int32_t rows)
+{
+    for (int p = 0; p < sl_pixel_info(f->format)->planes; p++) {
+        f->plane[p] += (sl_plane_rows(f->format, p, rows) - 1) * f->stride[p];
+        f->stride[p] = -f->stride[p];
+    }
+}
+
+static void assert_interleaved(const struct sl_frame *planar, const struct sl_frame *nv12)
+{
+    for (int32_t y = 0; y < planar->height; y++) {
+        assert_memory_equal(planar->plane[0] + y * planar->stride[0],
+                            nv12->plane[0] + y * nv12->stride[0], (size_t)planar->width);
+    }
+    for (int32_t y = 0; y < planar->height / 2; y++) {
+        for (int32_t x = 0; x < planar->width; x++) {
+            int p = 1 + x % 2;
+            assert_int_equal(nv12->plane[1][y * nv12->stride[1] + x],
+                             picture_sample(planar, p, x / 2, y));
+        }
+    }
+}
+
+/* Nothing is written between the rows. */
+static void assert_gaps(const struct sl_frame *f)
+{
+    for (int p = 0; p < sl_pixel_info(f->format)->planes; p++) {
+        for (int32_t y = 1; y < sl_plane_rows(f->format, p, f->height); y++) {
+            assert_int_equal(f->plane[p][y * f->stride[p] - 1], 0xa5);
+        }
+    }
+}
+
+static struct sl_frame *run_on(enum sl_rgb_cpu cpu, const struct sl_frame *in,
+                               const struct sl_colour *colour, enum sl_rgb_siting siting,
+                               enum sl_pixel_format to, int skew, bool over)
+{
+    struct sl_rgb rgb;
+    struct sl_frame *out =
+        picture_make(to, in->width & ~1, in->height & ~1, *colour, picture_waves, skew);
+    assert_true(sl_rgb_init(&rgb, in->format, SL_RANGE_FULL, colour, siting, cpu));
+    if (over) {
+        turn_over(out, out->height);
+    }
+    sl_rgb_run(&rgb, in, out);
+    if (over) {
+        turn_over(out, out->height);
+    }
+    if (skew > 0) {
+        assert_gaps(out);
+    }
+    return out;
+}
+
 /* Random bytes at the very end of a block of memory, so that any overread is caught. */
 static void check_same(enum sl_pixel_format format, enum sl_rgb_siting siting, int32_t width,
                        int32_t height, int skew, uint32_t *seed)
@@ -124,35 +181,29 @@ static void check_same(enum sl_pixel_format format, enum sl_rgb_siting siting, i
                        picture_random(seed) % 2 ? SL_RANGE_FULL : SL_RANGE_LIMITED, 0);
     struct sl_frame *in = picture_make(format, width, height, picture_colour(0, SL_RANGE_FULL, 0),
                                        picture_waves, skew);
-    struct sl_frame *want = NULL;
-    int32_t even_w = width & ~1, even_h = height & ~1;
     for (int32_t y = 0; y < height; y++) {
         for (int64_t x = 0; x < sl_plane_bytes(format, 0, width); x++) {
             uint32_t r = picture_random(seed);
             in->plane[0][y * in->stride[0] + x] = (uint8_t)(r % 8 ? r >> 3 : r & 8 ? 255 : 0);
         }
     }
-    for (int cpu = 0; cpu < SL_RGB_CPU_COUNT; cpu++) {
-        if (!has((enum sl_rgb_cpu)cpu)) {
-            continue;
+    struct sl_frame *want = run_on(SL_RGB_CPU_C, in, &colour, siting, SL_PIX_YUV420P, skew, false);
+    for (int cpu = 0; cpu < SL_RGB_CPU_COUNT && has((enum sl_rgb_cpu)cpu); cpu++) {
+        bool over = picture_random(seed) % 2; /* both sides: the picture stays as it is */
+        if (over) {
+            turn_over(in, height & ~1);
         }
-        struct sl_rgb rgb;
-        struct sl_frame *out =
-            picture_make(SL_PIX_YUV420P, even_w, even_h, colour, picture_waves, skew);
-        assert_true(
-            sl_rgb_init(&rgb, format, SL_RANGE_FULL, &colour, siting, (enum sl_rgb_cpu)cpu));
-        sl_rgb_run(&rgb, in, out);
-        if (!want) {
-            want = out;
-            continue;
+        struct sl_frame *planar =
+            run_on((enum sl_rgb_cpu)cpu, in, &colour, siting, SL_PIX_YUV420P, skew, over);
+        struct sl_frame *nv12 =
+            run_on((enum sl_rgb_cpu)cpu, in, &colour, siting, SL_PIX_NV12, skew, over);
+        if (over) {
+            turn_over(in, height & ~1);
         }
-        picture_assert_equal(want, out);
-        for (int p = 0; skew > 0 && p < 3; p++) { /* nothing is written between the rows */
-            for (int32_t y = 1; y < sl_plane_rows(SL_PIX_YUV420P, p, even_h); y++) {
-                assert_int_equal(out->plane[p][y * out->stride[p] - 1], 0xa5);
-            }
-        }
-        sl_frame_unref(&out);
+        picture_assert_equal(want, planar);
+        assert_interleaved(want, nv12);
+        sl_frame_unref(&planar);
+        sl_frame_unref(&nv12);
     }
     sl_frame_unref(&want);
     sl_frame_unref(&in);
@@ -164,14 +215,52 @@ static void test_every_cpu_gives_the_same(void **state)
     uint32_t seed = 7;
     for (int f = 0; f < COUNT(formats); f++) {
         for (int siting = -1; siting <= 1; siting++) {
-            for (int32_t width = 2; width <= 70; width++) {
+            for (int32_t width = 2; width <= 134; width++) { /* two blocks of the widest */
                 check_same(formats[f], (enum sl_rgb_siting)siting, width,
-                           2 + (int32_t)(picture_random(&seed) % 7),
+                           2 + (int32_t)(picture_random(&seed) % 5),
                            (int)(picture_random(&seed) % 33), &seed);
             }
             check_same(formats[f], (enum sl_rgb_siting)siting, 1366, 4, 3, &seed);
         }
     }
+}
+
+/* Memory that faults right before the first pixel and right after the last one, for whatever
+ * address checking does not look into. */
+static void test_guard_pages(void **state)
+{
+    (void)state;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const int32_t height = 4;
+    uint8_t *map = mmap(NULL, 16 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    assert_int_equal(mprotect(map + page, 14 * page, PROT_READ | PROT_WRITE), 0);
+    for (int i = 0; i < COUNT(formats) * 3 * SL_RGB_CPU_COUNT; i++) {
+        enum sl_pixel_format format = formats[i % COUNT(formats)];
+        enum sl_rgb_siting siting = (enum sl_rgb_siting)(i / COUNT(formats) % 3 - 1);
+        enum sl_rgb_cpu cpu = (enum sl_rgb_cpu)(i / COUNT(formats) / 3);
+        struct sl_colour colour = picture_colour(1, SL_RANGE_LIMITED, 0);
+        struct sl_rgb rgb;
+        if (!has(cpu)) {
+            continue;
+        }
+        assert_true(sl_rgb_init(&rgb, format, SL_RANGE_FULL, &colour, siting, cpu));
+        for (int32_t width = 2; width <= 200; width += width < 140 ? 2 : 30) {
+            struct sl_frame *out =
+                picture_make(SL_PIX_NV12, width, height, colour, picture_waves, 0);
+            ptrdiff_t row = (ptrdiff_t)sl_plane_bytes(format, 0, width);
+            struct sl_frame in = {.stride = {row}};
+            in.plane[0] = map + page;
+            sl_rgb_run(&rgb, &in, out);
+            in.plane[0] = map + 15 * page - height * row;
+            sl_rgb_run(&rgb, &in, out);
+            in.plane[0] = map + 15 * page - row;
+            in.stride[0] = -row;
+            sl_rgb_run(&rgb, &in, out);
+            sl_frame_unref(&out);
+        }
+    }
+    assert_int_equal(munmap(map, 16 * page), 0);
 }
 
 /* A red column among black ones shows what each siting gathers. */
@@ -214,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_formula),
         cmocka_unit_test(test_greys_are_exact),
         cmocka_unit_test(test_every_cpu_gives_the_same),
+        cmocka_unit_test(test_guard_pages),
         cmocka_unit_test(test_siting),
         cmocka_unit_test(test_what_is_not_handled),
     };
