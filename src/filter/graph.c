@@ -13,6 +13,7 @@ struct sl_graph {
     void *work;     /* zimg's own */
     uint8_t *rings; /* lines for frames that cannot be read in place */
     struct sl_unpack unpack;
+    enum sl_pixel_format out_format;
     bool in_place; /* aligned frames may be read where they are */
 };
 
@@ -43,7 +44,7 @@ static bool same_matrix(const struct sl_graph_params *p)
 static void describe(const struct sl_graph_params *p, const struct sl_unpack *u,
                      zimg_image_format *in, zimg_image_format *out)
 {
-    const struct sl_pixel_info *info = u->info;
+    const struct sl_pixel_info *info = u->info, *to = sl_pixel_info(p->out_format);
     zimg_image_format_default(in, ZIMG_API_VERSION);
     zimg_image_format_default(out, ZIMG_API_VERSION);
 
@@ -59,8 +60,8 @@ static void describe(const struct sl_graph_params *p, const struct sl_unpack *u,
 
     out->width = (unsigned)p->out_width;
     out->height = (unsigned)p->out_height;
-    out->pixel_type = ZIMG_PIXEL_BYTE;
-    out->depth = 8;
+    out->pixel_type = to->sample_bytes == 2 ? ZIMG_PIXEL_WORD : ZIMG_PIXEL_BYTE;
+    out->depth = to->depth;
     out->pixel_range = range(&p->out);
 
     if (u->planes == 1) {
@@ -71,8 +72,8 @@ static void describe(const struct sl_graph_params *p, const struct sl_unpack *u,
     in->subsample_h = info->chroma_h;
     in->chroma_location = location(p->in_siting);
     out->color_family = ZIMG_COLOR_YUV;
-    out->subsample_w = 1;
-    out->subsample_h = 1;
+    out->subsample_w = to->chroma_w;
+    out->subsample_h = to->chroma_h;
     out->chroma_location = location(p->out_siting);
     if (info->rgb) {
         in->matrix_coefficients = ZIMG_MATRIX_RGB;
@@ -93,9 +94,10 @@ static enum sl_status zimg_failed(const struct sl_graph_params *p, struct sl_err
         return sl_fail_memory(err);
     }
     return sl_fail(err, SL_EUNSUPPORTED, NULL,
-                   "cannot convert %s %dx%d of matrix %d to yuv420p %dx%d of matrix %d: %s",
+                   "cannot convert %s %dx%d of matrix %d to %s %dx%d of matrix %d: %s",
                    sl_pixel_info(p->format)->name, (int)p->in_width, (int)p->in_height,
-                   p->in.matrix, (int)p->out_width, (int)p->out_height, p->out.matrix, text);
+                   p->in.matrix, sl_pixel_info(p->out_format)->name, (int)p->out_width,
+                   (int)p->out_height, p->out.matrix, text);
 }
 
 /* Catmull-Rom: docs/colour.md has the comparison. No dither: it costs PSNR and bits. */
@@ -164,6 +166,7 @@ enum sl_status sl_graph_create(struct sl_graph **out, const struct sl_graph_para
     }
     sl_unpack_init(&g->unpack, params->format, params->in_width, params->in_height);
     const struct sl_pixel_info *info = g->unpack.info;
+    g->out_format = params->out_format;
     g->in_place = sl_unpack_is_planar(&g->unpack) &&
                   round_up(params->in_width, info->chroma_w) == params->in_width &&
                   round_up(params->in_height, info->chroma_h) == params->in_height;
@@ -188,6 +191,8 @@ out:
     return status;
 }
 
+/* zimg then reads whole multiples of the alignment: past the last pixel, but not past the page that
+ * it lies in. */
 static bool aligned(const struct sl_unpack *u, const struct sl_frame *in)
 {
     for (int i = 0; i < u->planes; i++) {
@@ -197,6 +202,25 @@ static bool aligned(const struct sl_unpack *u, const struct sl_frame *in)
         }
     }
     return true;
+}
+
+/* Grey has none. */
+static void fill_chroma(const struct sl_graph *g, struct sl_frame *out)
+{
+    const struct sl_pixel_info *info = sl_pixel_info(g->out_format);
+    uint16_t middle = (uint16_t)(1 << (info->depth - 1));
+    for (int p = 1; p < 3; p++) {
+        size_t bytes = (size_t)sl_plane_bytes(g->out_format, p, out->width);
+        for (int32_t y = 0; y < sl_plane_rows(g->out_format, p, out->height); y++) {
+            uint8_t *row = out->plane[p] + y * out->stride[p];
+            if (info->sample_bytes == 1) {
+                memset(row, middle, bytes);
+            }
+            for (size_t x = 0; info->sample_bytes == 2 && x < bytes; x += 2) {
+                memcpy(row + x, &middle, 2);
+            }
+        }
+    }
 }
 
 enum sl_status sl_graph_run(struct sl_graph *g, const struct sl_frame *in, struct sl_frame *out,
@@ -225,11 +249,7 @@ enum sl_status sl_graph_run(struct sl_graph *g, const struct sl_frame *in, struc
                        u->info->name, (int)u->width, (int)u->height);
     }
     if (u->planes == 1) {
-        for (int i = 1; i < 3; i++) {
-            for (int32_t y = 0; y < out->height / 2; y++) {
-                memset(out->plane[i] + y * out->stride[i], 128, (size_t)(out->width / 2));
-            }
-        }
+        fill_chroma(g, out);
     }
     return SL_OK;
 }

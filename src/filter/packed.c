@@ -282,6 +282,7 @@ static enum sl_status prepare_nv12(struct sl_packer *p, const struct sl_frame *i
 {
     const struct sl_pixel_info *info = sl_pixel_info(p->in_format);
     struct sl_graph_params params = {.format = p->in_format,
+                                     .out_format = SL_PIX_YUV420P,
                                      .in_width = p->width,
                                      .in_height = p->height,
                                      .out_width = p->width,

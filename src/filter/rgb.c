@@ -99,20 +99,6 @@ static void make_masks(struct sl_rgb *rgb)
     }
 }
 
-/* vpermb's indices for sixteen pixels and for eight pairs of them. */
-static void make_indices(struct sl_rgb *rgb)
-{
-    for (size_t i = 0; i < 64; i++) {
-        size_t component = i % 8 / 2;
-        if (i % 4 < 3) {
-            rgb->pixels[i] = (uint8_t)(i / 4 * rgb->bytes + rgb->order[i % 4]);
-        }
-        if (component < 3) {
-            rgb->sites[i] = (uint8_t)((i / 8 * 2 + i % 2) * rgb->bytes + rgb->order[component]);
-        }
-    }
-}
-
 bool sl_rgb_init(struct sl_rgb *rgb, enum sl_pixel_format format, uint8_t in_range,
                  const struct sl_colour *out, enum sl_rgb_siting siting, enum sl_rgb_cpu cpu)
 {
@@ -128,9 +114,9 @@ bool sl_rgb_init(struct sl_rgb *rgb, enum sl_pixel_format format, uint8_t in_ran
     rgb->order[1] = 1;
     rgb->order[2] = reversed ? 0 : 2;
     make_masks(rgb);
-    make_indices(rgb);
 #if defined(__x86_64__) || defined(__i386__)
     if (cpu == SL_RGB_CPU_AVX512) {
+        sl_rgb_prepare_avx512(rgb);
         rgb->blocks = sl_rgb_blocks_avx512;
     } else if (cpu == SL_RGB_CPU_AVX2) {
         rgb->blocks = sl_rgb_blocks_avx2;

@@ -41,8 +41,9 @@ struct sl_rgb {
     uint8_t bytes;           /* of a pixel: 3 or 4 */
     uint8_t order[3];        /* byte of R, G and B in a pixel */
     uint8_t masks[2][2][16]; /* pshufb: [RG or B][data at byte 0 or 4 of the register] */
-    /* vpermb: of 16 pixels four bytes each, in their order; RRGGBB-- of 8 pairs of columns */
-    uint8_t pixels[64], sites[64];
+    /* vpermb: of 16 pixels R G B -; of 8 pairs of columns R R G G B B - -; chroma as it is stored,
+     * planar and interleaved */
+    uint8_t pixels[64], sites[64], chroma[2][64];
     enum sl_rgb_siting siting;
     /* Converts pixels from begin to end in blocks, the last of which overlaps the one before where
      * it must. Reads one pixel more on the side that chroma stands on. False: not even one block,
@@ -95,6 +96,7 @@ bool sl_rgb_blocks_ssse3(const struct sl_rgb *rgb, const struct sl_rgb_rows *row
                          int32_t end);
 bool sl_rgb_blocks_avx2(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows, int32_t begin,
                         int32_t end);
+void sl_rgb_prepare_avx512(struct sl_rgb *rgb);
 bool sl_rgb_blocks_avx512(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows, int32_t begin,
                           int32_t end);
 #endif

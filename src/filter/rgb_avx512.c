@@ -119,19 +119,6 @@ AVX512 INLINE void block512(const struct sl_rgb_rows *r, int32_t x, ptrdiff_t by
     store_chroma512(r, x, u, v, k);
 }
 
-/* Where store_chroma512's packing leaves site s of u; that of v is 8 bytes on. */
-#define U(s)    (((s) % 8 * 2 + (s) / 8 % 2) / 4 * 16 + (s) / 16 * 4 + ((s) % 8 * 2 + (s) / 8 % 2) % 4)
-#define V(s)    (U(s) + 8)
-#define U4(s)   U(s), U(s + 1), U(s + 2), U(s + 3)
-#define V4(s)   V(s), V(s + 1), V(s + 2), V(s + 3)
-#define UV2(s)  U(s), V(s), U(s + 1), V(s + 1)
-#define ALL4(a) a(0), a(4), a(8), a(12), a(16), a(20), a(24), a(28)
-#define ALL2(a)                                                                                    \
-    a(0), a(2), a(4), a(6), a(8), a(10), a(12), a(14), a(16), a(18), a(20), a(22), a(24), a(26),   \
-        a(28), a(30)
-static const uint8_t planar[64] = {ALL4(U4), ALL4(V4)};
-static const uint8_t interleaved[64] = {ALL2(UV2)};
-
 /* The weights of a pixel's bytes: w is 256 times the high one and the low one. */
 static void split(const struct sl_rgb *rgb, const int16_t w[3], int32_t *high, int32_t *low)
 {
@@ -164,7 +151,7 @@ AVX512 INLINE bool row512(const struct sl_rgb *rgb, const struct sl_rgb_rows *r,
         .v_rg = pair512(c->v[0], c->v[1]),
         .v_b = pair512(c->v[2], 0),
         .c_add = _mm512_set1_epi32((128 << shift) + (1 << (shift - 1))),
-        .chroma = _mm512_loadu_si512(r->step == 2 ? interleaved : planar),
+        .chroma = _mm512_loadu_si512(rgb->chroma[r->step - 1]),
     };
     k.pixels[1] = _mm512_add_epi8(k.pixels[0], back);
     k.sites[1] = _mm512_add_epi8(k.sites[0], back);
@@ -175,6 +162,26 @@ AVX512 INLINE bool row512(const struct sl_rgb *rgb, const struct sl_rgb_rows *r,
         block512(r, x, bytes, siting, &k);
     }
     return true;
+}
+
+void sl_rgb_prepare_avx512(struct sl_rgb *rgb)
+{
+    for (size_t i = 0; i < 64; i++) {
+        size_t component = i % 8 / 2;
+        if (i % 4 < 3) {
+            rgb->pixels[i] = (uint8_t)(i / 4 * rgb->bytes + rgb->order[i % 4]);
+        }
+        if (component < 3) {
+            rgb->sites[i] = (uint8_t)((i / 8 * 2 + i % 2) * rgb->bytes + rgb->order[component]);
+        }
+    }
+    for (size_t site = 0; site < 32; site++) {
+        /* 0 8 1 9 … in each half of them; packing puts four of either half and of v in a lane. */
+        size_t element = site % 8 * 2 + site / 8 % 2;
+        uint8_t u = (uint8_t)(element / 4 * 16 + site / 16 * 4 + element % 4), v = u + 8;
+        rgb->chroma[0][site] = rgb->chroma[1][2 * site] = u;
+        rgb->chroma[0][32 + site] = rgb->chroma[1][2 * site + 1] = v;
+    }
 }
 
 AVX512 bool sl_rgb_blocks_avx512(const struct sl_rgb *rgb, const struct sl_rgb_rows *rows,

@@ -189,6 +189,7 @@ static enum sl_status make_graph(struct sl_scaler *s, const struct input *in,
 {
     struct sl_graph_params p = {
         .format = in->format,
+        .out_format = SL_PIX_YUV420P,
         .in_width = in->width,
         .in_height = in->height,
         .out_width = s->width,
