@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Our conversions against libswscale's, in alternation, on one thread: CPU time per 1080p frame and
- * what is left of the picture. An argument names a file of 1080p rgb24 frames to use instead of a
+/* Our scaler against libswscale, in alternation, on one thread: CPU time per 1080p frame and what
+ * is left of the picture. An argument names a file of 1080p rgb24 frames to use instead of a
  * generated picture (PSNR depends on the picture, time hardly does). */
+#include "filter/scale.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +12,6 @@
 
 #include <libswscale/swscale.h>
 
-#include "filter/scale.h"
-
 #define ROUNDS 15
 #define FRAMES 20 /* a round; their pictures together are larger than the caches */
 
@@ -19,7 +19,7 @@ static const struct sl_colour bt709 = {1, 1, 1, SL_RANGE_LIMITED, 0};
 
 static _Noreturn void die(const char *what)
 {
-    (void)fprintf(stderr, "bench_convert: %s\n", what);
+    (void)fprintf(stderr, "bench_scale: %s\n", what);
     exit(1); /* NOLINT(concurrency-mt-unsafe): there is one thread */
 }
 
