@@ -521,7 +521,7 @@ enum sl_status sl_encoder_change(struct sl_encoder *e, const struct sl_encoder_p
         e->anchor = e->last_pts == SL_NO_TIME ? 0 : e->last_pts;
         e->anchored = 0;
         if (resized) {
-            sl_scaler_destroy(&e->scaler);
+            sl_converter_destroy(&e->converter);
             e->idr = true;
         }
     }
@@ -604,7 +604,7 @@ void sl_encoder_count(const struct sl_encoder *e, struct sl_encoder_stats *stats
 void sl_encoder_shut(struct sl_encoder *e)
 {
     sl_encode_destroy(&e->coder);
-    sl_scaler_destroy(&e->scaler);
+    sl_converter_destroy(&e->converter);
     for (; e->ready_count > 0; e->ready_count--) {
         sl_packet_unref(&e->ready[e->first_ready]);
         e->first_ready = (e->first_ready + 1) % SL_ENCODER_FLIGHTS;

@@ -187,40 +187,51 @@ static enum sl_status copy(struct sl_frame **frame, struct sl_error *err)
 
 /* ---- conversion --------------------------------------------------------------------------- */
 
-/* Whether the backend reads it as it is, and codes what it holds. */
-static bool is_read(const struct sl_encoder *e, enum sl_pixel_format format)
+/* Whether pictures of a format hold the samples that are coded, however they lie in memory. */
+static bool holds_coded(const struct sl_encoder *e, enum sl_pixel_format format)
 {
-    static const enum sl_pixel_format plain[] = {SL_PIX_YUV420P, SL_PIX_NONE};
-    const enum sl_pixel_format *f = e->ops->caps->formats ? e->ops->caps->formats : plain;
     const struct sl_pixel_info *is = sl_pixel_info(format);
     const struct sl_pixel_info *coded =
         sl_pixel_info((enum sl_pixel_format)e->coder->track.pixel_format);
-    while (*f != SL_PIX_NONE && *f != format) {
-        f++;
+    return is->depth == coded->depth && is->rgb == coded->rgb && is->chroma_w == coded->chroma_w &&
+           is->chroma_h == coded->chroma_h;
+}
+
+/* What a picture has to become: itself, or what the backend likes best. */
+static enum sl_pixel_format read_as(const struct sl_encoder *e, enum sl_pixel_format format)
+{
+    const enum sl_pixel_format *f = e->ops->caps->formats;
+    enum sl_pixel_format best = SL_PIX_NONE;
+    for (; f && *f != SL_PIX_NONE; f++) {
+        if (holds_coded(e, *f)) {
+            best = best == SL_PIX_NONE || *f == format ? *f : best;
+        }
     }
-    return *f == format && is->depth == coded->depth && is->rgb == coded->rgb &&
-           is->chroma_w == coded->chroma_w && is->chroma_h == coded->chroma_h;
+    return best != SL_PIX_NONE ? best : (enum sl_pixel_format)e->coder->track.pixel_format;
 }
 
 static enum sl_status convert(struct sl_encoder *e, struct sl_frame **frame, struct sl_error *err)
 {
-    enum sl_pixel_format coded = (enum sl_pixel_format)e->coder->track.pixel_format;
-    struct sl_frame *out = NULL;
+    struct sl_frame *in = *frame, *out = NULL;
+    enum sl_pixel_format to = read_as(e, in->format);
     enum sl_status status = SL_OK;
-    if ((*frame)->memory != SL_MEMORY_HOST || is_read(e, (*frame)->format)) {
+    if (in->memory != SL_MEMORY_HOST || to == in->format) {
         return SL_OK; /* device memory in a format that is not read is refused by the backend */
     }
-    if (coded != SL_PIX_YUV420P) {
-        return sl_fail(err, SL_EUNSUPPORTED, "picture", "%s into a stream of %s",
-                       sl_pixel_info((*frame)->format)->name, sl_pixel_info(coded)->name);
-    }
-    if (!e->scaler) {
-        struct sl_scale_params p = {
-            .width = e->encode.width, .height = e->encode.height, .colour = e->encode.colour};
-        status = sl_scaler_create(&e->scaler, &p, err);
+    if (!e->converter || e->converts_from != in->format || e->converts_to != to) {
+        struct sl_convert_params p = {.in_format = in->format,
+                                      .out_format = to,
+                                      .width = e->encode.width,
+                                      .height = e->encode.height,
+                                      .in = in->colour,
+                                      .out = e->encode.colour};
+        sl_converter_destroy(&e->converter);
+        status = sl_converter_create(&e->converter, &p, err);
+        e->converts_from = in->format;
+        e->converts_to = to;
     }
     if (status == SL_OK) {
-        status = sl_scaler_run(e->scaler, *frame, &out, err);
+        status = sl_converter_run(e->converter, in, &out, err);
     }
     if (status == SL_OK) {
         sl_frame_unref(frame);

@@ -8,7 +8,7 @@
 #define SL_PIPELINE_ENCODER_RUN_H
 
 #include "encode/registry.h"
-#include "filter/scale.h"
+#include "filter/convert.h"
 #include "media/codec_string.h"
 #include "pipeline/encoder.h"
 
@@ -41,7 +41,8 @@ struct sl_encoder {
     uint64_t failed;        /* bit n: entry n of sl_coders() has lost its device */
     char reason[256];
     char codecs[SL_CODEC_STRING_MAX];
-    struct sl_scaler *scaler;
+    struct sl_converter *converter; /* of pictures that came last, or NULL */
+    enum sl_pixel_format converts_from, converts_to;
 
     /* Rings, the oldest first. */
     struct sl_encoder_flight flights[SL_ENCODER_FLIGHTS];
