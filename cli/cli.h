@@ -9,7 +9,9 @@
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
+int cmd_encode(int argc, char **argv);
 int cmd_encode_y4m(int argc, char **argv);
+int cmd_encoders(int argc, char **argv);
 int cmd_frames(int argc, char **argv);
 int cmd_ladder(int argc, char **argv);
 int cmd_layers(int argc, char **argv);

@@ -11,6 +11,8 @@ static const struct {
 } commands[] = {
     {"ladder", cmd_ladder, "make an HLS ladder from a file or from raw frames"},
     {"remux", cmd_remux, "make an MP4 of any file, passing through what can be"},
+    {"encode", cmd_encode, "encode a Y4M or raw frames as H.264 or HEVC, picture by picture"},
+    {"encoders", cmd_encoders, "list the encoders that this machine has, and why it lacks others"},
     {"schedule", cmd_schedule, "make, check and draw a schedule of pictures to encode"},
     {"encode-y4m", cmd_encode_y4m, "encode a Y4M by a schedule of temporal layers, with an index"},
     {"layers", cmd_layers, "drop the upper temporal layers of a stream"},

@@ -6,6 +6,7 @@
 #define SLUICE_SLUICE_H
 
 #include <sluice/encode.h>
+#include <sluice/encode_file.h>
 #include <sluice/encode_y4m.h>
 #include <sluice/error.h>
 #include <sluice/frames.h>
