@@ -14,6 +14,6 @@ SL_NODISCARD enum sl_status sl_encode_file_create(struct sl_encode_file **out,
                                                   const struct sl_log *log, struct sl_error *err);
 SL_NODISCARD enum sl_status sl_encode_file_execute(struct sl_encode_file *f, struct sl_error *err);
 void sl_encode_file_request_stop(struct sl_encode_file *f);
-void sl_encode_file_free(struct sl_encode_file **f);
+void sl_encode_file_free(struct sl_encode_file **encode);
 
 #endif
