@@ -62,7 +62,7 @@ static enum sl_status fill_track(struct encoder *e, const struct sl_encode_param
     enum sl_status status = sl_contract_open(&e->contract, NAME, SL_CODEC_H264, p, -1,
                                              nals[0].p_payload, (size_t)size, &e->base.track, err);
     if (status == SL_OK) {
-        e->base.track.pixel_format = sl_x264_format(p);
+        e->base.track.pixel_format = (int32_t)sl_x264_format(p);
     }
     return status;
 }

@@ -69,7 +69,7 @@ static enum sl_status check_format(struct sl_encode_file *f, const char *name, s
     enum sl_pixel_format is = (enum sl_pixel_format)f->track->pixel_format;
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (formats[i] == is) {
-            f->format = (enum sl_picture_format)i;
+            f->format = (int)i;
             return SL_OK;
         }
     }

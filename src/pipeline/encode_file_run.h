@@ -77,7 +77,7 @@ struct sl_encode_file {
     struct sl_input input;
     const struct sl_track *track;
     struct sl_decoder *decoder; /* of raw pictures: finds the planes */
-    enum sl_picture_format format;
+    int format;                 /* enum sl_picture_format */
     struct sl_encoder *encoder;
     struct sl_encode_sink stream;
     struct sl_encode_lines lines;
