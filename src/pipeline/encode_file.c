@@ -3,6 +3,7 @@
  * their own. */
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -261,6 +262,23 @@ static void summarise(const struct sl_encode_file *f)
     }
 }
 
+/* Both files or none. */
+static enum sl_status commit(struct sl_encode_file *f, struct sl_error *err)
+{
+    bool plain = f->stream.file && !sl_publish_is_special(f->stream.file);
+    enum sl_status status = sl_encode_lines_flush(&f->lines, err);
+    if (status == SL_OK) {
+        status = sl_encode_sink_commit(&f->stream, err);
+    }
+    if (status == SL_OK) {
+        status = sl_encode_sink_commit(&f->lines.sink, err);
+        if (status != SL_OK && plain) {
+            (void)unlink(f->params.output);
+        }
+    }
+    return status;
+}
+
 /* ---- open --------------------------------------------------------------------------------- */
 
 static enum sl_status open_all(struct sl_encode_file *f, struct sl_error *err)
@@ -338,10 +356,7 @@ enum sl_status sl_encode_file_execute(struct sl_encode_file *f, struct sl_error 
                       f->progress.pictures);
     }
     if (status == SL_OK) {
-        status = sl_encode_sink_commit(&f->stream, err);
-    }
-    if (status == SL_OK) {
-        status = sl_encode_lines_commit(&f->lines, err);
+        status = commit(f, err);
     }
     if (status == SL_OK) {
         report(f, true);

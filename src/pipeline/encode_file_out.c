@@ -114,10 +114,9 @@ enum sl_status sl_encode_lines_unit(struct sl_encode_lines *l, const struct sl_a
     return hand_on(l, false, err);
 }
 
-enum sl_status sl_encode_lines_commit(struct sl_encode_lines *l, struct sl_error *err)
+enum sl_status sl_encode_lines_flush(struct sl_encode_lines *l, struct sl_error *err)
 {
-    enum sl_status status = hand_on(l, true, err);
-    return status == SL_OK ? sl_encode_sink_commit(&l->sink, err) : status;
+    return hand_on(l, true, err);
 }
 
 void sl_encode_lines_abort(struct sl_encode_lines *l)

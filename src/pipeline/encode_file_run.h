@@ -45,7 +45,8 @@ SL_NODISCARD enum sl_status sl_encode_lines_stream(struct sl_encode_lines *l,
 SL_NODISCARD enum sl_status sl_encode_lines_unit(struct sl_encode_lines *l,
                                                  const struct sl_access_unit *unit,
                                                  struct sl_error *err);
-SL_NODISCARD enum sl_status sl_encode_lines_commit(struct sl_encode_lines *l, struct sl_error *err);
+/* All that is waiting; then only the commit can fail. */
+SL_NODISCARD enum sl_status sl_encode_lines_flush(struct sl_encode_lines *l, struct sl_error *err);
 void sl_encode_lines_abort(struct sl_encode_lines *l);
 
 /* ---- encode_file_changes.c: what is different from some picture on ---------------------- */
