@@ -61,7 +61,7 @@ soak: deps-check web
 	@/usr/bin/python3 tests/run --soak
 
 bench: deps-bench build
-	@status=0; for each in ladder remux layers frames convert; do bench/$$each || status=1; done; exit $$status
+	@status=0; for each in ladder remux layers frames convert latency; do bench/$$each || status=1; done; exit $$status
 
 fuzz: deps-check
 	@tools/fuzz

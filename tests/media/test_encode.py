@@ -194,6 +194,13 @@ def test_progress_and_summary(tmp_path, clip):
     assert encode(clip("y4m"), tmp_path / "o.264").stderr == b""
 
 
+@pytest.mark.skipif("x264" not in BACKENDS, reason="no x264")
+def test_ten_bits(tmp_path, clip):
+    out = tmp_path / "out.264"
+    encode(clip("p010"), out, *raw_args("p010"), "--profile", "high10", "--backend", "x264")
+    assert probe(out, "-show_entries", "stream=pix_fmt")["streams"][0]["pix_fmt"] == "yuv420p10le"
+
+
 # ---- what goes wrong -----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("args,status,words", [
