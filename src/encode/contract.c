@@ -132,7 +132,11 @@ enum sl_status sl_contract_packet(const struct sl_contract *c, const uint8_t *da
                                "parameter set of type %u in band differs from the one announced",
                                type);
             }
-        } else if (!is_left_out(c, type) && count < sizeof kept / sizeof kept[0]) {
+        } else if (!is_left_out(c, type)) {
+            if (count == sizeof kept / sizeof kept[0]) {
+                return sl_fail(err, SL_EDATA, c->name,
+                               "more than %zu units in front of the first slice", count);
+            }
             size_t at = start_of(data, &nal);
             kept[count].at = at;
             kept[count++].size = end - at;

@@ -173,10 +173,10 @@ static void openh264_destroy(struct sl_coder *base)
     if (!e) {
         return;
     }
-    if (e->ready) {
-        (*e->lib)->Uninitialize(e->lib);
-    }
     if (e->lib) {
+        if (e->ready) {
+            (*e->lib)->Uninitialize(e->lib);
+        }
         WelsDestroySVCEncoder(e->lib);
     }
     sl_packet_unref(&e->pending);
@@ -409,14 +409,15 @@ static enum sl_status encode(struct encoder *e, const struct sl_frame *frame, st
     }
     const uint8_t *data;
     size_t size;
+    struct sl_packet *p = NULL;
     status = gather(e, &info, &data, &size, err);
     if (status == SL_OK) {
-        status = sl_contract_packet(&e->contract, data, size, &e->pending, err);
+        status = sl_contract_packet(&e->contract, data, size, &p, err);
     }
     if (status != SL_OK) {
         return status;
     }
-    struct sl_packet *p = e->pending;
+    e->pending = p;
     p->pts = frame->pts;
     p->duration = frame->duration;
     p->qp = e->x.iRCMode == RC_OFF_MODE ? e->x.sSpatialLayers[0].iDLayerQp : -1;

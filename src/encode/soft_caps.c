@@ -24,7 +24,7 @@ const struct sl_coder_caps sl_openh264_caps = {
 
 static const enum sl_pixel_format x265_formats[] = {SL_PIX_YUV420P, SL_PIX_YUV420P10, SL_PIX_NONE};
 const struct sl_coder_caps sl_x265_caps = {
-    .flags = SL_BACKEND_RECONFIGURES | SL_BACKEND_LOOKAHEAD,
+    .flags = SL_BACKEND_LOOKAHEAD,
     .formats = x265_formats,
     .presets = "ultrafast,superfast,veryfast,faster,fast,medium,slow,slower,veryslow,placebo",
     .tunes = "psnr,ssim,grain,fastdecode,zerolatency,animation",

@@ -29,7 +29,7 @@ struct encoder {
     struct sl_coder base;
     const x265_api *api;
     x265_encoder *x265;
-    x265_param *x; /* as opened, for what is changed later */
+    x265_param *x;
     char pools[16];
     struct in_flight in_flight[IN_FLIGHT_MAX];
     size_t next_slot, on_their_way;
@@ -96,6 +96,7 @@ static enum sl_status start(struct encoder *e, const struct sl_encode_params *pa
     if (!e->x) {
         return sl_fail_memory(err);
     }
+    e->api->param_default(e->x); /* what param_free() looks at is left as it was by param_alloc() */
     enum sl_status status = sl_x265_params(e->api, e->x, params, e->pools, err);
     if (status != SL_OK) {
         return status;
@@ -151,12 +152,12 @@ static enum sl_status encode(struct encoder *e, x265_picture *in, struct sl_erro
     struct in_flight *slot = pic.userData;
     slot->used = false;
     e->on_their_way--;
-    enum sl_status status =
-        sl_contract_packet(&e->contract, nals[0].payload, size, &e->pending, err);
+    struct sl_packet *p;
+    enum sl_status status = sl_contract_packet(&e->contract, nals[0].payload, size, &p, err);
     if (status != SL_OK) {
         return status;
     }
-    struct sl_packet *p = e->pending;
+    e->pending = p;
     p->pts = pic.pts;
     p->duration = slot->duration;
     p->qp = (int32_t)(pic.frameData.qp + 0.5);
@@ -265,49 +266,8 @@ static enum sl_status x265_receive(struct sl_coder *base, struct sl_packet **out
     return SL_OK;
 }
 
-/* ---- changes ----------------------------------------------------------------------------- */
-
-static bool fits(const x265_param *is, const x265_param *to)
-{
-    return to->sourceWidth == is->sourceWidth && to->sourceHeight == is->sourceHeight &&
-           (uint64_t)to->fpsNum * is->fpsDenom == (uint64_t)is->fpsNum * to->fpsDenom &&
-           to->rc.rateControlMode == is->rc.rateControlMode &&
-           to->rc.rateControlMode != X265_RC_CQP &&
-           (to->rc.vbvMaxBitrate > 0) == (is->rc.vbvMaxBitrate > 0) &&
-           (to->rc.vbvBufferSize > 0) == (is->rc.vbvBufferSize > 0);
-}
-
-static enum sl_status x265_reconfigure(struct sl_coder *base, const struct sl_encode_params *params,
-                                       struct sl_error *err)
-{
-    struct encoder *e = cast(base);
-    char pools[16];
-    x265_param *to = e->api->param_alloc();
-    if (!to) {
-        return sl_fail_memory(err);
-    }
-    enum sl_status status = sl_x265_params(e->api, to, params, pools, err);
-    /* x265 holds on to size, frame rate, and whether there is a buffer. */
-    if (status == SL_OK && !fits(e->x, to)) {
-        status = sl_fail(err, SL_EUNSUPPORTED, NAME, "this cannot be changed in mid-stream");
-    }
-    if (status == SL_OK) {
-        x265_param was = *e->x;
-        e->x->rc.bitrate = to->rc.bitrate;
-        e->x->rc.vbvMaxBitrate = to->rc.vbvMaxBitrate;
-        e->x->rc.vbvBufferSize = to->rc.vbvBufferSize;
-        e->x->rc.rfConstant = to->rc.rfConstant;
-        if (e->api->encoder_reconfig(e->x265, e->x) < 0) {
-            *e->x = was;
-            status = sl_fail(err, SL_EUNSUPPORTED, NAME, "x265 refuses this change");
-        } else {
-            e->base.track.bitrate = params->bitrate;
-        }
-    }
-    e->api->param_free(to);
-    return status;
-}
-
+/* No reconfigure: x265_encoder_reconfig() of 3.5 says yes, and bitrate, crf and quantiser stay as
+ * they were, or take many seconds (docs/encoders-software.md). */
 const struct sl_coder_ops sl_encode_x265_lib = {
     .name = NAME,
     .kind = SL_KIND_VIDEO,
@@ -316,6 +276,5 @@ const struct sl_coder_ops sl_encode_x265_lib = {
     .send = x265_send,
     .receive = x265_receive,
     .destroy = x265_destroy,
-    .reconfigure = x265_reconfigure,
     .caps = &sl_x265_caps,
 };

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/rational.h"
@@ -119,6 +120,7 @@ static enum sl_status set_bitrate(x265_param *x, const struct sl_encode_params *
     enum sl_status status = kbit(p->bitrate, "bitrate", &x->rc.bitrate, err);
     if (status == SL_OK && p->rate == SL_RATE_CBR) {
         x->rc.vbvMaxBitrate = x->rc.bitrate;
+        x->rc.bStrictCbr = 1; /* without, it may spend half of it for seconds */
     }
     return status;
 }
@@ -219,15 +221,15 @@ static void set_timing(x265_param *x, const struct sl_encode_params *p)
     x->fpsDenom = (uint32_t)rate.den;
 }
 
-/* Threads of the pool share a picture by rows (wavefront). */
+/* Threads of the pool share a picture by rows (wavefront). Without a name for the pool x265 makes
+ * one of as many as there are processors; it copies the name each time and never frees it. */
 static void set_threads(x265_param *x, const struct sl_encode_params *p, char pools[static 16])
 {
-    if (p->threads == 1) {
-        (void)snprintf(pools, 16, "none");
-        x->numaPools = pools;
+    if (p->threads == 1) { /* no pool */
         x->frameNumThreads = 1;
         x->bEnableWavefront = 0;
-    } else if (p->threads > 1) {
+        x->lookaheadSlices = 0;
+    } else if (p->threads > 1 && p->threads < sysconf(_SC_NPROCESSORS_ONLN)) {
         (void)snprintf(pools, 16, "%d", p->threads);
         x->numaPools = pools;
     }
@@ -262,7 +264,21 @@ static void set_groups(x265_param *x, const struct sl_encode_params *p)
     x->keyframeMin = 0;                             /* x265's own */
     x->bOpenGOP = 0;
     x->radl = 0;
-    x->levelIdc = p->level;
+    /* Never x->levelIdc: x265 takes it for a wish to have a VBV, or refuses. The contract says the
+     * level. */
+}
+
+/* A picture has to hold one block of the largest size. */
+static void set_blocks(x265_param *x)
+{
+    int side = x->sourceWidth < x->sourceHeight ? x->sourceWidth : x->sourceHeight;
+    while (x->maxCUSize > SIDE_MIN && (uint32_t)side < x->maxCUSize) {
+        x->maxCUSize /= 2;
+    }
+    x->maxTUSize = x->maxTUSize > x->maxCUSize ? x->maxCUSize : x->maxTUSize;
+    if (x->minCUSize >= x->maxCUSize) {
+        x->minCUSize = x->maxCUSize / 2;
+    }
 }
 
 enum sl_status sl_x265_params(const struct x265_api *api, x265_param *x,
@@ -296,6 +312,7 @@ enum sl_status sl_x265_params(const struct x265_api *api, x265_param *x,
         set_live(x, p);
     }
     set_threads(x, p, pools);
+    set_blocks(x);
     x->bAnnexB = 1;
     x->bRepeatHeaders = 0; /* the contract puts them in front of each IDR */
     x->bEnableAccessUnitDelimiters = 0;

@@ -8,7 +8,7 @@
 
 /* What x265 has to be built for: 8 or 10 bits a sample. */
 int sl_x265_depth(const struct sl_encode_params *p);
-/* Fills x, fresh from api->param_alloc(), from checked parameters. pools is what x->numaPools
+/* Fills x, which holds x265's defaults, from checked parameters. pools is what x->numaPools
  * points at where threads are given, and has to live as long. SL_EINVAL for what nobody could do,
  * SL_EUNSUPPORTED for what x265 cannot. */
 SL_NODISCARD enum sl_status sl_x265_params(const struct x265_api *api, x265_param *x,
