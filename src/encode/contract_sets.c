@@ -17,14 +17,14 @@
 int sl_contract_profile(enum sl_codec codec, const char *profile)
 {
     static const struct {
-        enum sl_codec codec;
         const char *name;
+        enum sl_codec codec;
         int idc;
     } names[] = {
-        {SL_CODEC_H264, "baseline", BASELINE}, {SL_CODEC_H264, "main", MAIN},
-        {SL_CODEC_H264, "high", HIGH},         {SL_CODEC_H264, "high10", 110},
-        {SL_CODEC_H264, "high444", 244},       {SL_CODEC_HEVC, "main", 1},
-        {SL_CODEC_HEVC, "main10", 2},
+        {"baseline", SL_CODEC_H264, BASELINE}, {"main", SL_CODEC_H264, MAIN},
+        {"high", SL_CODEC_H264, HIGH},         {"high10", SL_CODEC_H264, 110},
+        {"high444", SL_CODEC_H264, 244},       {"main", SL_CODEC_HEVC, 1},
+        {"main10", SL_CODEC_HEVC, 2},
     };
     for (size_t i = 0; profile && i < sizeof names / sizeof names[0]; i++) {
         if (names[i].codec == codec && strcmp(names[i].name, profile) == 0) {
@@ -176,39 +176,54 @@ static enum sl_status mend_level(struct sl_h264_sps *s, const struct sl_encode_p
     return SL_OK;
 }
 
-static enum sl_status mend_h264(const char *name, const struct sl_encode_params *p, int32_t reorder,
-                                const struct sl_nal *nal, struct sl_writer *out,
-                                struct sl_error *err)
+/* Appends s, or the unit as it was where that says the same. */
+static enum sl_status write_h264(const struct sl_nal *nal, const struct sl_h264_sps *was,
+                                 const struct sl_h264_sps *s, struct sl_writer *out,
+                                 struct sl_error *err)
 {
+    struct sl_writer before, after;
+    sl_writer_init(&before, SL_CONTRACT_SETS_MAX);
+    sl_writer_init(&after, SL_CONTRACT_SETS_MAX);
+    sl_h264_write_sps(was, &before);
+    sl_h264_write_sps(s, &after);
+    enum sl_status status = sl_writer_finish(&before, err);
+    if (status == SL_OK) {
+        status = sl_writer_finish(&after, err);
+    }
+    if (status == SL_OK) {
+        bool same = before.size == after.size && memcmp(before.data, after.data, after.size) == 0;
+        sl_write_bytes(out, same ? nal->data : after.data, same ? nal->size : after.size);
+    }
+    sl_writer_clear(&before);
+    sl_writer_clear(&after);
+    return status;
+}
+
+static enum sl_status mend_h264(const struct sl_contract_asked *asked, const struct sl_nal *nal,
+                                struct sl_writer *out, struct sl_error *err)
+{
+    const struct sl_encode_params *p = asked->p;
     struct sl_h264_sps was, s;
     enum sl_status status = sl_h264_parse_sps(nal, &was, err);
     if (status != SL_OK) {
         return status;
     }
     s = was;
-    status = check_size(name, p, s.width, s.height, err);
     mend_aspect(&s, p);
+    status = check_size(asked->name, p, s.width, s.height, err);
     if (status == SL_OK) {
-        status = mend_colour(name, &s, p, err);
+        status = mend_colour(asked->name, &s, p, err);
     }
     if (status == SL_OK) {
-        status = mend_reorder(name, &s, p, reorder, err);
+        status = mend_reorder(asked->name, &s, p, asked->reorder, err);
     }
     if (status == SL_OK) {
-        status = mend_profile(name, &s, p, err);
+        status = mend_profile(asked->name, &s, p, err);
     }
     if (status == SL_OK) {
         status = mend_level(&s, p, err);
     }
-    if (status != SL_OK) {
-        return status;
-    }
-    if (memcmp(&s, &was, sizeof s) == 0) {
-        sl_write_bytes(out, nal->data, nal->size);
-    } else {
-        sl_h264_write_sps(&s, out);
-    }
-    return SL_OK;
+    return status == SL_OK ? write_h264(nal, &was, &s, out, err) : status;
 }
 
 /* ---- HEVC -------------------------------------------------------------------------------- */
@@ -269,10 +284,12 @@ static enum sl_status mend_sps_colour(const char *name, const struct sl_hevc_sps
     return sl_hevc_rewrite_colour(nal, &p->colour, out, err);
 }
 
-static enum sl_status mend_hevc(const char *name, const struct sl_encode_params *p, int32_t reorder,
-                                const struct sl_nal *nal, struct sl_writer *out,
-                                struct sl_error *err)
+static enum sl_status mend_hevc(const struct sl_contract_asked *asked, const struct sl_nal *nal,
+                                struct sl_writer *out, struct sl_error *err)
 {
+    const struct sl_encode_params *p = asked->p;
+    const char *name = asked->name;
+    int32_t reorder = p->latency == SL_LATENCY_LOOKAHEAD ? asked->reorder : 0;
     struct sl_hevc_sps s;
     enum sl_status status = sl_hevc_parse_sps(nal, &s, err);
     if (status == SL_OK) {
@@ -280,9 +297,6 @@ static enum sl_status mend_hevc(const char *name, const struct sl_encode_params 
     }
     if (status != SL_OK) {
         return status;
-    }
-    if (p->latency != SL_LATENCY_LOOKAHEAD) {
-        reorder = 0;
     }
     if (reorder >= 0 && s.max_num_reorder != (uint32_t)reorder) {
         return sl_fail(err, SL_EDATA, name, "SPS says a reorder depth of %u, expected %d",
@@ -308,19 +322,17 @@ static enum sl_status mend_hevc(const char *name, const struct sl_encode_params 
     return status;
 }
 
-enum sl_status sl_contract_mend(const char *name, enum sl_codec codec,
-                                const struct sl_encode_params *p, int32_t reorder,
-                                const struct sl_nal *nal, unsigned type, struct sl_writer *out,
-                                struct sl_error *err)
+enum sl_status sl_contract_mend(const struct sl_contract_asked *asked, const struct sl_nal *nal,
+                                unsigned type, struct sl_writer *out, struct sl_error *err)
 {
-    if (codec == SL_CODEC_HEVC && type == SL_HEVC_SPS) {
-        return mend_hevc(name, p, reorder, nal, out, err);
+    if (asked->codec == SL_CODEC_HEVC && type == SL_HEVC_SPS) {
+        return mend_hevc(asked, nal, out, err);
     }
-    if (codec == SL_CODEC_HEVC && type == SL_HEVC_VPS) {
-        return raise_level(name, p, nal, VPS_LEVEL, out, err);
+    if (asked->codec == SL_CODEC_HEVC && type == SL_HEVC_VPS) {
+        return raise_level(asked->name, asked->p, nal, VPS_LEVEL, out, err);
     }
-    if (codec == SL_CODEC_H264 && type == SL_H264_SPS) {
-        return mend_h264(name, p, reorder, nal, out, err);
+    if (asked->codec == SL_CODEC_H264 && type == SL_H264_SPS) {
+        return mend_h264(asked, nal, out, err);
     }
     sl_write_bytes(out, nal->data, nal->size);
     return SL_OK;
