@@ -8,6 +8,9 @@
 extern const struct sl_coder_ops sl_encode_x264; /* only where SL_HAVE_X264 */
 /* Only where SL_HAVE_X264_SCHED. Schedules are given by x264_scheduled.h. */
 extern const struct sl_coder_ops sl_encode_x264_scheduled;
+/* Open their modules at first need (soft.h); only where SL_HAVE_OPENH264, SL_HAVE_X265. */
+extern const struct sl_coder_ops sl_encode_openh264;
+extern const struct sl_coder_ops sl_encode_x265;
 /* Opens module encode-libav at first need and hands over to sl_encode_aac_libav. */
 extern const struct sl_coder_ops sl_encode_aac;
 extern const struct sl_coder_ops sl_encode_opus; /* the same, sl_encode_opus_libav */

@@ -41,11 +41,14 @@ static bool is_left_out(const struct sl_contract *c, unsigned type)
                                      : type == SL_H264_AUD || type == H264_FILLER;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nine things that each backend says once */
 enum sl_status sl_contract_open(struct sl_contract *c, const char *name, enum sl_codec codec,
                                 const struct sl_encode_params *p, int32_t reorder,
                                 const uint8_t *annexb, size_t size, struct sl_track *track,
                                 struct sl_error *err)
 {
+    const struct sl_contract_asked asked = {
+        .name = name, .codec = codec, .reorder = reorder, .p = p};
     struct sl_nal_walker w = {.data = annexb, .size = size};
     struct sl_writer from, to;
     struct sl_nal nal;
@@ -61,7 +64,7 @@ enum sl_status sl_contract_open(struct sl_contract *c, const char *name, enum sl
         sl_write_bytes(&from, start_code, sizeof start_code);
         sl_write_bytes(&from, nal.data, nal.size);
         sl_write_bytes(&to, start_code, sizeof start_code);
-        status = sl_contract_mend(name, codec, p, reorder, &nal, type, &to, err);
+        status = sl_contract_mend(&asked, &nal, type, &to, err);
     }
     if (status == SL_OK) {
         status = sl_writer_finish(&from, err);
@@ -132,7 +135,11 @@ enum sl_status sl_contract_packet(const struct sl_contract *c, const uint8_t *da
                                "parameter set of type %u in band differs from the one announced",
                                type);
             }
-        } else if (!is_left_out(c, type) && count < sizeof kept / sizeof kept[0]) {
+        } else if (!is_left_out(c, type)) {
+            if (count == sizeof kept / sizeof kept[0]) {
+                return sl_fail(err, SL_EDATA, c->name,
+                               "more than %zu units in front of the first slice", count);
+            }
             size_t at = start_of(data, &nal);
             kept[count].at = at;
             kept[count++].size = end - at;

@@ -17,14 +17,14 @@
 int sl_contract_profile(enum sl_codec codec, const char *profile)
 {
     static const struct {
-        enum sl_codec codec;
         const char *name;
+        enum sl_codec codec;
         int idc;
     } names[] = {
-        {SL_CODEC_H264, "baseline", BASELINE}, {SL_CODEC_H264, "main", MAIN},
-        {SL_CODEC_H264, "high", HIGH},         {SL_CODEC_H264, "high10", 110},
-        {SL_CODEC_H264, "high444", 244},       {SL_CODEC_HEVC, "main", 1},
-        {SL_CODEC_HEVC, "main10", 2},
+        {"baseline", SL_CODEC_H264, BASELINE}, {"main", SL_CODEC_H264, MAIN},
+        {"high", SL_CODEC_H264, HIGH},         {"high10", SL_CODEC_H264, 110},
+        {"high444", SL_CODEC_H264, 244},       {"main", SL_CODEC_HEVC, 1},
+        {"main10", SL_CODEC_HEVC, 2},
     };
     for (size_t i = 0; profile && i < sizeof names / sizeof names[0]; i++) {
         if (names[i].codec == codec && strcmp(names[i].name, profile) == 0) {
@@ -86,6 +86,19 @@ static enum sl_status mend_colour(const char *name, struct sl_h264_sps *s,
         s->colour.chroma_location = location;
     }
     return SL_OK;
+}
+
+static void mend_aspect(struct sl_h264_sps *s, const struct sl_encode_params *p)
+{
+    if (!sl_rational_valid(p->sample_aspect)) {
+        return;
+    }
+    struct sl_rational want = sl_rational_limit(p->sample_aspect, 65535); /* u(16) */
+    if (!s->vui_present || !sl_rational_valid(s->sample_aspect) ||
+        sl_rational_compare(s->sample_aspect, want) != 0) {
+        s->vui_present = true;
+        s->sample_aspect = want;
+    }
 }
 
 /* E.2.1: without bitstream_restriction a decoder has to wait for as many pictures as its buffer
@@ -163,46 +176,120 @@ static enum sl_status mend_level(struct sl_h264_sps *s, const struct sl_encode_p
     return SL_OK;
 }
 
-static enum sl_status mend_h264(const char *name, const struct sl_encode_params *p, int32_t reorder,
-                                const struct sl_nal *nal, struct sl_writer *out,
-                                struct sl_error *err)
+/* Appends s, or the unit as it was where that says the same. */
+static enum sl_status write_h264(const struct sl_nal *nal, const struct sl_h264_sps *was,
+                                 const struct sl_h264_sps *s, struct sl_writer *out,
+                                 struct sl_error *err)
 {
+    struct sl_writer before, after;
+    sl_writer_init(&before, SL_CONTRACT_SETS_MAX);
+    sl_writer_init(&after, SL_CONTRACT_SETS_MAX);
+    sl_h264_write_sps(was, &before);
+    sl_h264_write_sps(s, &after);
+    enum sl_status status = sl_writer_finish(&before, err);
+    if (status == SL_OK) {
+        status = sl_writer_finish(&after, err);
+    }
+    if (status == SL_OK) {
+        bool same = before.size == after.size && memcmp(before.data, after.data, after.size) == 0;
+        sl_write_bytes(out, same ? nal->data : after.data, same ? nal->size : after.size);
+    }
+    sl_writer_clear(&before);
+    sl_writer_clear(&after);
+    return status;
+}
+
+static enum sl_status mend_h264(const struct sl_contract_asked *asked, const struct sl_nal *nal,
+                                struct sl_writer *out, struct sl_error *err)
+{
+    const struct sl_encode_params *p = asked->p;
     struct sl_h264_sps was, s;
     enum sl_status status = sl_h264_parse_sps(nal, &was, err);
     if (status != SL_OK) {
         return status;
     }
     s = was;
-    status = check_size(name, p, s.width, s.height, err);
+    mend_aspect(&s, p);
+    status = check_size(asked->name, p, s.width, s.height, err);
     if (status == SL_OK) {
-        status = mend_colour(name, &s, p, err);
+        status = mend_colour(asked->name, &s, p, err);
     }
     if (status == SL_OK) {
-        status = mend_reorder(name, &s, p, reorder, err);
+        status = mend_reorder(asked->name, &s, p, asked->reorder, err);
     }
     if (status == SL_OK) {
-        status = mend_profile(name, &s, p, err);
+        status = mend_profile(asked->name, &s, p, err);
     }
     if (status == SL_OK) {
         status = mend_level(&s, p, err);
     }
-    if (status != SL_OK) {
-        return status;
-    }
-    if (memcmp(&s, &was, sizeof s) == 0) {
-        sl_write_bytes(out, nal->data, nal->size);
-    } else {
-        sl_h264_write_sps(&s, out);
-    }
-    return SL_OK;
+    return status == SL_OK ? write_h264(nal, &was, &s, out, err) : status;
 }
 
 /* ---- HEVC -------------------------------------------------------------------------------- */
 
-static enum sl_status mend_hevc(const char *name, const struct sl_encode_params *p, int32_t reorder,
-                                const struct sl_nal *nal, struct sl_writer *out,
-                                struct sl_error *err)
+/* Where general_level_idc stands in a unit without escapes: behind the header of two bytes, what
+ * comes before profile_tier_level() (7.3.2.1: 32 bits; 7.3.2.2: 8) and 11 bytes of that (7.3.3). */
+enum { VPS_LEVEL = 2 + 4 + 11, SPS_LEVEL = 2 + 1 + 11 };
+
+/* Appends the unit with a level of at least what was asked for: a decoder of a higher level decodes
+ * it as well (A.4.1), so that this is always true. */
+static enum sl_status raise_level(const char *name, const struct sl_encode_params *p,
+                                  const struct sl_nal *nal, size_t at, struct sl_writer *out,
+                                  struct sl_error *err)
 {
+    struct sl_writer plain;
+    sl_writer_init(&plain, SL_CONTRACT_SETS_MAX);
+    sl_nal_unescape(nal->data, nal->size, &plain);
+    enum sl_status status = sl_writer_finish(&plain, err);
+    if (status == SL_OK && plain.size <= at) {
+        status = sl_fail(err, SL_EDATA, name, "parameter set of %zu bytes", nal->size);
+    }
+    if (status == SL_OK && p->level && plain.data[at] != 3 * p->level) { /* A.4.1 */
+        if (plain.data[at] > 3 * p->level) {
+            status = sl_fail(err, SL_EINVAL, "level",
+                             "%d.%d does not hold %dx%d at these settings, %u.%u would",
+                             p->level / 10, p->level % 10, p->width, p->height,
+                             plain.data[at] / 30u, plain.data[at] % 30u / 3u);
+        } else {
+            plain.data[at] = (uint8_t)(3 * p->level);
+        }
+    }
+    if (status == SL_OK) {
+        sl_nal_escape(plain.data, plain.size, out);
+    }
+    sl_writer_clear(&plain);
+    return status;
+}
+
+static enum sl_status mend_sps_colour(const char *name, const struct sl_hevc_sps *s,
+                                      const struct sl_encode_params *p, const struct sl_nal *nal,
+                                      struct sl_writer *out, struct sl_error *err)
+{
+    struct sl_colour is = s->colour;
+    if (!s->vui_present) {
+        is = (struct sl_colour){2, 2, 2, SL_RANGE_LIMITED, 0};
+    }
+    /* E.3.1: what is not stated is left. */
+    unsigned asked = p->colour.chroma_location > 0 ? p->colour.chroma_location : 1;
+    unsigned location = is.chroma_location > 0 ? is.chroma_location : 1;
+    if (s->chroma_format_idc == 1 && asked != location) {
+        return sl_fail(err, SL_EUNSUPPORTED, name, "chroma location %u, SPS says %u", asked,
+                       location);
+    }
+    if (same_colour(&is, &p->colour)) {
+        sl_write_bytes(out, nal->data, nal->size);
+        return SL_OK;
+    }
+    return sl_hevc_rewrite_colour(nal, &p->colour, out, err);
+}
+
+static enum sl_status mend_hevc(const struct sl_contract_asked *asked, const struct sl_nal *nal,
+                                struct sl_writer *out, struct sl_error *err)
+{
+    const struct sl_encode_params *p = asked->p;
+    const char *name = asked->name;
+    int32_t reorder = p->latency == SL_LATENCY_LOOKAHEAD ? asked->reorder : 0;
     struct sl_hevc_sps s;
     enum sl_status status = sl_hevc_parse_sps(nal, &s, err);
     if (status == SL_OK) {
@@ -210,9 +297,6 @@ static enum sl_status mend_hevc(const char *name, const struct sl_encode_params 
     }
     if (status != SL_OK) {
         return status;
-    }
-    if (p->latency != SL_LATENCY_LOOKAHEAD) {
-        reorder = 0;
     }
     if (reorder >= 0 && s.max_num_reorder != (uint32_t)reorder) {
         return sl_fail(err, SL_EDATA, name, "SPS says a reorder depth of %u, expected %d",
@@ -224,32 +308,31 @@ static enum sl_status mend_hevc(const char *name, const struct sl_encode_params 
                        "asked for profile %s, SPS says general_profile_idc %u", p->profile,
                        s.ptl.profile_idc);
     }
-    if (p->level && s.ptl.level_idc != 3 * p->level) { /* A.4.1: 30 times the level */
-        return sl_fail(err, SL_EUNSUPPORTED, name, "asked for level %d.%d, SPS says %u.%u",
-                       p->level / 10, p->level % 10, s.ptl.level_idc / 30,
-                       s.ptl.level_idc % 30 / 3);
+    struct sl_writer coloured;
+    sl_writer_init(&coloured, SL_CONTRACT_SETS_MAX);
+    status = mend_sps_colour(name, &s, p, nal, &coloured, err);
+    if (status == SL_OK) {
+        status = sl_writer_finish(&coloured, err);
     }
-    struct sl_colour is = s.colour;
-    if (!s.vui_present) {
-        is = (struct sl_colour){2, 2, 2, SL_RANGE_LIMITED, 0};
+    if (status == SL_OK) {
+        struct sl_nal mended = {.data = coloured.data, .size = coloured.size};
+        status = raise_level(name, p, &mended, SPS_LEVEL, out, err);
     }
-    if (same_colour(&is, &p->colour)) {
-        sl_write_bytes(out, nal->data, nal->size);
-        return SL_OK;
-    }
-    return sl_hevc_rewrite_colour(nal, &p->colour, out, err);
+    sl_writer_clear(&coloured);
+    return status;
 }
 
-enum sl_status sl_contract_mend(const char *name, enum sl_codec codec,
-                                const struct sl_encode_params *p, int32_t reorder,
-                                const struct sl_nal *nal, unsigned type, struct sl_writer *out,
-                                struct sl_error *err)
+enum sl_status sl_contract_mend(const struct sl_contract_asked *asked, const struct sl_nal *nal,
+                                unsigned type, struct sl_writer *out, struct sl_error *err)
 {
-    if (codec == SL_CODEC_HEVC && type == SL_HEVC_SPS) {
-        return mend_hevc(name, p, reorder, nal, out, err);
+    if (asked->codec == SL_CODEC_HEVC && type == SL_HEVC_SPS) {
+        return mend_hevc(asked, nal, out, err);
     }
-    if (codec == SL_CODEC_H264 && type == SL_H264_SPS) {
-        return mend_h264(name, p, reorder, nal, out, err);
+    if (asked->codec == SL_CODEC_HEVC && type == SL_HEVC_VPS) {
+        return raise_level(asked->name, asked->p, nal, VPS_LEVEL, out, err);
+    }
+    if (asked->codec == SL_CODEC_H264 && type == SL_H264_SPS) {
+        return mend_h264(asked, nal, out, err);
     }
     sl_write_bytes(out, nal->data, nal->size);
     return SL_OK;

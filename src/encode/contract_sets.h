@@ -5,9 +5,16 @@
 
 #include "encode/contract.h"
 
-/* Appends the unit as it ought to be, without a start code. */
-SL_NODISCARD enum sl_status sl_contract_mend(const char *name, enum sl_codec codec,
-                                             const struct sl_encode_params *p, int32_t reorder,
+/* What was asked for, and of whom. */
+struct sl_contract_asked {
+    const char *name; /* of the backend */
+    enum sl_codec codec;
+    int32_t reorder; /* as for sl_contract_open */
+    const struct sl_encode_params *p;
+};
+
+/* Appends the unit, of this nal_unit_type, as it ought to be, without a start code. */
+SL_NODISCARD enum sl_status sl_contract_mend(const struct sl_contract_asked *asked,
                                              const struct sl_nal *nal, unsigned type,
                                              struct sl_writer *out, struct sl_error *err);
 /* Fills the track from mended sets (Annex B). */

@@ -13,8 +13,14 @@ static const struct sl_coder_ops *const encoders[] = {
 #if SL_HAVE_X264
     &sl_encode_x264,
 #endif
+#if SL_HAVE_OPENH264
+    &sl_encode_openh264,
+#endif
 #if SL_HAVE_X264_SCHED
     &sl_encode_x264_scheduled,
+#endif
+#if SL_HAVE_X265
+    &sl_encode_x265,
 #endif
     &sl_encode_aac,
     &sl_encode_opus,
@@ -31,6 +37,12 @@ static const struct {
 #endif
 #if SL_HAVE_X264 && !SL_HAVE_X264_SCHED
     {SL_CODEC_H264, "x264-scheduled", SL_X264_SCHED_MISSING},
+#endif
+#if !SL_HAVE_OPENH264
+    {SL_CODEC_H264, "openh264", "not there when this was built"},
+#endif
+#if !SL_HAVE_X265
+    {SL_CODEC_HEVC, "x265", SL_X265_MISSING},
 #endif
     {SL_CODEC_UNKNOWN, NULL, NULL},
 };
@@ -80,14 +92,19 @@ bool sl_encode_missing(enum sl_codec codec, size_t index, const char **name, con
     return false;
 }
 
-enum sl_status sl_encode_find(enum sl_codec codec, const char *name,
-                              const struct sl_coder_ops **out, struct sl_error *err)
+/* ahead: one that looks ahead, unless it was asked for by name. */
+static enum sl_status find(enum sl_codec codec, const char *name, bool ahead,
+                           const struct sl_coder_ops **out, struct sl_error *err)
 {
     *out = NULL;
     struct reasons reasons = {.used = 0};
     for (size_t i = 0; encoders[i]; i++) {
         const struct sl_coder_ops *ops = encoders[i];
         if (ops->codec != codec || (name && strcmp(ops->name, name) != 0)) {
+            continue;
+        }
+        if (ahead && !name && ops->caps && !(ops->caps->flags & SL_BACKEND_LOOKAHEAD)) {
+            add_reason(&reasons, ops->name, "does not look ahead");
             continue;
         }
         struct sl_error why = {0};
@@ -106,10 +123,11 @@ enum sl_status sl_encode_find(enum sl_codec codec, const char *name,
             add_reason(&reasons, left_out[i].name, left_out[i].reason);
         }
     }
-    /* AAC and Opus are acronyms or names; in messages codecs stand as people write them. */
-    const char *codec_name = codec == SL_CODEC_H264  ? "H.264"
-                             : codec == SL_CODEC_AAC ? "AAC"
-                                                     : sl_codec_name(codec);
+    /* In messages codecs stand as people write them. */
+    const char *codec_name = codec == SL_CODEC_H264   ? "H.264"
+                             : codec == SL_CODEC_HEVC ? "HEVC"
+                             : codec == SL_CODEC_AAC  ? "AAC"
+                                                      : sl_codec_name(codec);
     if (reasons.used > 0) {
         return sl_fail(err, SL_EUNSUPPORTED, NULL, "no %s encoder in this build (%s)", codec_name,
                        reasons.text);
@@ -121,12 +139,19 @@ enum sl_status sl_encode_find(enum sl_codec codec, const char *name,
     return sl_fail(err, SL_EUNSUPPORTED, NULL, "no %s encoder in this build", codec_name);
 }
 
+enum sl_status sl_encode_find(enum sl_codec codec, const char *name,
+                              const struct sl_coder_ops **out, struct sl_error *err)
+{
+    return find(codec, name, false, out, err);
+}
+
 enum sl_status sl_encode_open(struct sl_coder **out, enum sl_codec codec, const char *name,
                               const struct sl_encode_params *params, struct sl_error *err)
 {
     *out = NULL;
     const struct sl_coder_ops *ops;
-    enum sl_status status = sl_encode_find(codec, name, &ops, err);
+    bool ahead = params->latency == SL_LATENCY_LOOKAHEAD;
+    enum sl_status status = find(codec, name, ahead, &ops, err);
     if (status != SL_OK) {
         return status;
     }

@@ -10,7 +10,8 @@
  * Lifetime: static. Thread-safety: any thread. */
 SL_NODISCARD enum sl_status sl_encode_find(enum sl_codec codec, const char *name,
                                            const struct sl_coder_ops **out, struct sl_error *err);
-/* Finds and opens. *out is owned by the caller, NULL on failure. */
+/* Finds, for latency lookahead one that has it unless it is named, and opens. *out is owned by the
+ * caller, NULL on failure. */
 SL_NODISCARD enum sl_status sl_encode_open(struct sl_coder **out, enum sl_codec codec,
                                            const char *name, const struct sl_encode_params *params,
                                            struct sl_error *err);

@@ -146,12 +146,13 @@ static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_er
     }
     struct in_flight *slot = pic.opaque;
     slot->used = false;
+    struct sl_packet *p;
     enum sl_status status =
-        sl_contract_packet(&e->contract, nals[0].p_payload, (size_t)size, &e->pending, err);
+        sl_contract_packet(&e->contract, nals[0].p_payload, (size_t)size, &p, err);
     if (status != SL_OK) {
         return status;
     }
-    struct sl_packet *p = e->pending;
+    e->pending = p;
     p->pts = pic.i_pts;
     p->duration = slot->duration;
     p->qp = pic.i_qpplus1 - 1;

@@ -17,28 +17,73 @@ static void lists_what_is_built_in(void **state)
         aac = aac || ((*e)->codec == SL_CODEC_AAC && (*e)->kind == SL_KIND_AUDIO);
     }
     assert_true(aac);
-    assert_int_equal(h264, SL_HAVE_X264);
+    assert_int_equal(h264, SL_HAVE_X264 || SL_HAVE_OPENH264);
 }
 
-static void finds_h264_or_says_why_not(void **state)
+static void expect(enum sl_codec codec, const char *name, const char *found, const char *why)
+{
+    struct sl_error err = {0};
+    const struct sl_coder_ops *ops;
+    enum sl_status status = sl_encode_find(codec, name, &ops, &err);
+    if (found) {
+        if (status != SL_OK) {
+            fail_msg("%s", err.msg);
+        }
+        assert_string_equal(ops->name, found);
+        assert_non_null(ops->caps);
+        assert_int_equal(err.status, SL_OK);
+        return;
+    }
+    assert_int_equal(status, SL_EUNSUPPORTED);
+    assert_null(ops);
+    assert_string_equal(err.msg, why);
+}
+
+static void finds_video_or_says_why_not(void **state)
 {
     (void)state;
-    const char *const names[] = {NULL, "x264"};
-    for (size_t i = 0; i < 2; i++) {
-        struct sl_error err = {0};
-        const struct sl_coder_ops *ops;
-        enum sl_status status = sl_encode_find(SL_CODEC_H264, names[i], &ops, &err);
-#if SL_HAVE_X264
-        assert_int_equal(status, SL_OK);
-        assert_string_equal(ops->name, "x264");
-        assert_int_equal(err.status, SL_OK);
+    const char *no_x264 = "no H.264 encoder in this build (x264: built with -Dgpl=disabled)";
+    const char *x264 = SL_HAVE_X264 ? "x264" : NULL, *x265 = SL_HAVE_X265 ? "x265" : NULL;
+    expect(SL_CODEC_H264, "x264", x264, no_x264);
+    const char *no_x265 = "no HEVC encoder in this build (x265: " SL_X265_MISSING ")";
+    expect(SL_CODEC_HEVC, NULL, x265, no_x265);
+    expect(SL_CODEC_HEVC, "x265", x265, no_x265);
+#if SL_HAVE_OPENH264
+    expect(SL_CODEC_H264, "openh264", "openh264", NULL);
+    expect(SL_CODEC_H264, NULL, SL_HAVE_X264 ? "x264" : "openh264", NULL);
 #else
-        assert_int_equal(status, SL_EUNSUPPORTED);
-        assert_null(ops);
-        assert_string_equal(err.msg,
-                            "no H.264 encoder in this build (x264: built with -Dgpl=disabled)");
+    expect(SL_CODEC_H264, "openh264", NULL,
+           "no H.264 encoder in this build (openh264: not there when this was built)");
 #endif
-    }
+}
+
+/* Only who is named need not look ahead where that is asked for. */
+static void opens_what_looks_ahead(void **state)
+{
+    (void)state;
+    struct sl_encode_params p = {.timebase = {1, 30},
+                                 .width = 64,
+                                 .height = 64,
+                                 .colour = {1, 1, 1, SL_RANGE_LIMITED, 0},
+                                 .rate = SL_RATE_CRF,
+                                 .latency = SL_LATENCY_LOOKAHEAD,
+                                 .bframes = -1};
+    struct sl_error err = {0};
+    struct sl_coder *e;
+    enum sl_status status = sl_encode_open(&e, SL_CODEC_H264, NULL, &p, &err);
+#if SL_HAVE_X264
+    assert_int_equal(status, SL_OK);
+    assert_string_equal(e->ops->name, "x264");
+    sl_encode_destroy(&e);
+#else
+    assert_int_equal(status, SL_EUNSUPPORTED);
+    assert_non_null(strstr(err.msg, "x264: built with -Dgpl=disabled"));
+#endif
+#if SL_HAVE_OPENH264
+    err = (struct sl_error){0};
+    assert_int_equal(sl_encode_open(&e, SL_CODEC_H264, "openh264", &p, &err), SL_EUNSUPPORTED);
+    assert_non_null(strstr(err.msg, "openh264 does not look ahead"));
+#endif
 }
 
 static void finds_aac_in_its_module(void **state)
@@ -74,9 +119,8 @@ static void refuses_what_is_not_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists_what_is_built_in),
-        cmocka_unit_test(finds_h264_or_says_why_not),
-        cmocka_unit_test(finds_aac_in_its_module),
+        cmocka_unit_test(lists_what_is_built_in),    cmocka_unit_test(finds_video_or_says_why_not),
+        cmocka_unit_test(opens_what_looks_ahead),    cmocka_unit_test(finds_aac_in_its_module),
         cmocka_unit_test(refuses_what_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

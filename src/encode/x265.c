@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* HEVC by libx265 (docs/encoders-software.md). Presets are x265's own; what differs is closed
+ * groups that start where the caller says, with IDR pictures, and a description of the stream that
+ * is read back from the parameter sets that x265 really wrote. */
+#include <stdint.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/rational.h"
+#include "encode/contract.h"
+#include "encode/h264_track.h"
+#include "encode/soft.h"
+#include "encode/x265_params.h"
+#include "media/track.h"
+
+#define NAME "x265"
+/* Pictures on their way: at most 250 of look-ahead, 16 B pictures, 16 frame threads and the one at
+ * hand. */
+#define IN_FLIGHT_MAX 320
+
+/* What has to come out again with a picture; x265 hands the pointer through. */
+struct in_flight {
+    int64_t duration;
+    bool used, cut;
+};
+
+struct encoder {
+    struct sl_coder base;
+    const x265_api *api;
+    x265_encoder *x265;
+    x265_param *x;
+    char pools[16];
+    struct in_flight in_flight[IN_FLIGHT_MAX];
+    size_t next_slot, on_their_way;
+    int64_t last_pts;
+    struct sl_packet *pending; /* encoded, not yet received */
+    struct sl_contract contract;
+    bool flushing, drained;
+    enum sl_status broken; /* a call failed half way: nothing more can come */
+};
+
+static struct encoder *cast(struct sl_coder *e)
+{
+    return (struct encoder *)e;
+}
+
+/* ---- open -------------------------------------------------------------------------------- */
+
+static enum sl_status fill_track(struct encoder *e, const struct sl_encode_params *p,
+                                 struct sl_error *err)
+{
+    x265_nal *nals;
+    uint32_t count;
+    int size = e->api->encoder_headers(e->x265, &nals, &count);
+    if (size <= 0) {
+        return sl_fail(err, SL_EDATA, NAME, "no parameter sets");
+    }
+    /* The units of one call lie one after the other in memory (x265.h). x265 states its reorder
+     * depth itself. */
+    enum sl_status status = sl_contract_open(&e->contract, NAME, SL_CODEC_HEVC, p, -1,
+                                             nals[0].payload, (size_t)size, &e->base.track, err);
+    if (status == SL_OK) {
+        e->base.track.pixel_format = sl_x265_depth(p) == 10 ? SL_PIX_YUV420P10 : SL_PIX_YUV420P;
+    }
+    return status;
+}
+
+static void x265_destroy(struct sl_coder *base)
+{
+    struct encoder *e = cast(base);
+    if (!e) {
+        return;
+    }
+    if (e->x265) {
+        e->api->encoder_close(e->x265);
+    }
+    if (e->x) {
+        e->api->param_free(e->x);
+    }
+    sl_packet_unref(&e->pending);
+    sl_contract_clear(&e->contract);
+    sl_track_clear(&e->base.track);
+    sl_free(e);
+}
+
+static enum sl_status start(struct encoder *e, const struct sl_encode_params *params,
+                            struct sl_error *err)
+{
+    int depth = sl_x265_depth(params);
+    e->api = x265_api_get(depth);
+    if (!e->api) {
+        return sl_fail(err, SL_EUNSUPPORTED, NAME, "this libx265 has no %d bits a sample", depth);
+    }
+    e->x = e->api->param_alloc();
+    if (!e->x) {
+        return sl_fail_memory(err);
+    }
+    e->api->param_default(e->x); /* what param_free() looks at is left as it was by param_alloc() */
+    enum sl_status status = sl_x265_params(e->api, e->x, params, e->pools, err);
+    if (status != SL_OK) {
+        return status;
+    }
+    e->x265 = e->api->encoder_open(e->x);
+    if (!e->x265) { /* it gives no reasons but on standard error */
+        return sl_fail(err, SL_EINVAL, NAME, "these settings are refused");
+    }
+    return fill_track(e, params, err);
+}
+
+static enum sl_status x265_open(struct sl_coder **out, const struct sl_encode_params *params,
+                                struct sl_error *err)
+{
+    *out = NULL;
+    struct encoder *e = sl_alloc_zero(sizeof *e);
+    if (!e) {
+        return sl_fail_memory(err);
+    }
+    e->base.ops = &sl_encode_x265_lib;
+    sl_track_init(&e->base.track);
+    e->last_pts = SL_NO_TIME;
+    enum sl_status status = start(e, params, err);
+    if (status == SL_OK) {
+        *out = &e->base;
+    } else {
+        x265_destroy(&e->base);
+    }
+    return status;
+}
+
+/* ---- encode ------------------------------------------------------------------------------ */
+
+/* in: NULL to flush. e->pending stays NULL where nothing came out yet. */
+static enum sl_status encode(struct encoder *e, x265_picture *in, struct sl_error *err)
+{
+    x265_nal *nals;
+    uint32_t count = 0;
+    x265_picture pic;
+    e->api->picture_init(e->x, &pic);
+    int code = e->api->encoder_encode(e->x265, &nals, &count, in, &pic);
+    if (code < 0) {
+        return sl_fail(err, SL_EDATA, NAME, "encoding failed");
+    }
+    if (code == 0 || count == 0) {
+        e->drained = !in;
+        return SL_OK;
+    }
+    size_t size = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        size += nals[i].sizeBytes;
+    }
+    struct in_flight *slot = pic.userData;
+    slot->used = false;
+    e->on_their_way--;
+    struct sl_packet *p;
+    enum sl_status status = sl_contract_packet(&e->contract, nals[0].payload, size, &p, err);
+    if (status != SL_OK) {
+        return status;
+    }
+    e->pending = p;
+    p->pts = pic.pts;
+    p->duration = slot->duration;
+    p->qp = (int32_t)(pic.frameData.qp + 0.5);
+    p->flags |= slot->cut ? SL_PACKET_CUT : 0u;
+    if (((p->flags & SL_PACKET_KEY) != 0) != (pic.sliceType == X265_TYPE_IDR)) {
+        return sl_fail(err, SL_EDATA, NAME, "a picture of type %d %s an IDR", pic.sliceType,
+                       (p->flags & SL_PACKET_KEY) != 0 ? "is" : "is not");
+    }
+    return SL_OK;
+}
+
+static struct in_flight *free_slot(struct encoder *e)
+{
+    for (size_t i = 0; i < IN_FLIGHT_MAX; i++) {
+        size_t at = (e->next_slot + i) % IN_FLIGHT_MAX;
+        if (!e->in_flight[at].used) {
+            e->next_slot = (at + 1) % IN_FLIGHT_MAX;
+            return &e->in_flight[at];
+        }
+    }
+    return NULL;
+}
+
+static enum sl_status check_frame(const struct encoder *e, const struct sl_frame *f,
+                                  struct sl_error *err)
+{
+    enum sl_status status = sl_h264_track_check(&e->base.track, f, sl_x265_caps.formats, NAME, err);
+    if (status != SL_OK) {
+        return status;
+    }
+    if (f->pts == SL_NO_TIME || (e->last_pts != SL_NO_TIME && f->pts <= e->last_pts)) {
+        return sl_fail(err, SL_EINVAL, NAME, "frame pts %lld after %lld, expected to rise",
+                       (long long)f->pts, (long long)e->last_pts);
+    }
+    return SL_OK;
+}
+
+static enum sl_status x265_send(struct sl_coder *base, struct sl_frame *frame, struct sl_error *err)
+{
+    struct encoder *e = cast(base);
+    if (e->broken) {
+        return sl_fail(err, e->broken, NAME, "an earlier frame could not be encoded");
+    }
+    if (e->flushing) {
+        return frame ? sl_fail(err, SL_EINVAL, NAME, "frame after the end") : SL_OK;
+    }
+    if (e->pending) {
+        return SL_EAGAIN;
+    }
+    if (!frame) {
+        e->flushing = true;
+        return SL_OK;
+    }
+    enum sl_status status = check_frame(e, frame, err);
+    if (status != SL_OK) {
+        return status;
+    }
+    struct in_flight *slot = free_slot(e);
+    if (!slot) {
+        return sl_fail(err, SL_EDATA, NAME, "more than %d frames are in flight", IN_FLIGHT_MAX);
+    }
+    *slot = (struct in_flight){
+        .duration = frame->duration, .used = true, .cut = (frame->flags & SL_FRAME_CUT) != 0};
+    x265_picture pic;
+    e->api->picture_init(e->x, &pic);
+    /* CUT implies KEY (media/frame.h). */
+    bool key = (frame->flags & (SL_FRAME_KEY | SL_FRAME_CUT)) != 0;
+    pic.sliceType = key ? X265_TYPE_IDR : X265_TYPE_AUTO;
+    pic.pts = frame->pts;
+    pic.userData = slot;
+    pic.bitDepth = sl_pixel_info(frame->format)->depth;
+    for (int i = 0; i < 3; i++) {
+        pic.planes[i] = frame->plane[i];
+        pic.stride[i] = (int)frame->stride[i];
+    }
+    e->last_pts = frame->pts;
+    e->on_their_way++;
+    /* x265 copies the picture into a frame of its own, so no reference needs to be kept. */
+    status = encode(e, &pic, err);
+    e->broken = status;
+    return status;
+}
+
+static enum sl_status x265_receive(struct sl_coder *base, struct sl_packet **out,
+                                   struct sl_error *err)
+{
+    struct encoder *e = cast(base);
+    *out = NULL;
+    if (e->broken) {
+        return sl_fail(err, e->broken, NAME, "an earlier frame could not be encoded");
+    }
+    while (!e->pending && e->flushing && !e->drained && e->on_their_way > 0) {
+        e->broken = encode(e, NULL, err);
+        if (e->broken) {
+            return e->broken;
+        }
+    }
+    if (!e->pending) {
+        if (e->flushing && e->on_their_way > 0) {
+            return sl_fail(err, SL_EDATA, NAME, "%zu pictures never came out", e->on_their_way);
+        }
+        return e->flushing ? SL_EOF : SL_EAGAIN;
+    }
+    *out = e->pending;
+    e->pending = NULL;
+    return SL_OK;
+}
+
+/* No reconfigure: x265_encoder_reconfig() of 3.5 says yes, and bitrate, crf and quantiser stay as
+ * they were, or take many seconds (docs/encoders-software.md). */
+const struct sl_coder_ops sl_encode_x265_lib = {
+    .name = NAME,
+    .kind = SL_KIND_VIDEO,
+    .codec = SL_CODEC_HEVC,
+    .open = x265_open,
+    .send = x265_send,
+    .receive = x265_receive,
+    .destroy = x265_destroy,
+    .caps = &sl_x265_caps,
+};
