@@ -16,6 +16,10 @@ static const struct sl_coder_ops *const encoders[] = {
 #if SL_HAVE_X264_SCHED
     &sl_encode_x264_scheduled,
 #endif
+#if SL_HAVE_VIDEOTOOLBOX
+    &sl_encode_videotoolbox_h264,
+    &sl_encode_videotoolbox_hevc,
+#endif
     &sl_encode_aac,
     &sl_encode_opus,
     NULL,
@@ -31,6 +35,10 @@ static const struct {
 #endif
 #if SL_HAVE_X264 && !SL_HAVE_X264_SCHED
     {SL_CODEC_H264, "x264-scheduled", SL_X264_SCHED_MISSING},
+#endif
+#if !SL_HAVE_VIDEOTOOLBOX
+    {SL_CODEC_H264, "videotoolbox", "only on macOS"},
+    {SL_CODEC_HEVC, "videotoolbox", "only on macOS"},
 #endif
     {SL_CODEC_UNKNOWN, NULL, NULL},
 };
