@@ -253,7 +253,7 @@ static enum sl_status vt_open(const struct sl_coder_ops *ops, struct sl_coder **
     e->slot_count = (size_t)sl_vt_depth(params) + 1;
     status = learn_sets(e, params, err);
     if (status == SL_OK) {
-        e->base.track.pixel_format = sl_vt_coded(params);
+        e->base.track.pixel_format = (int32_t)sl_vt_coded(params);
         status = sl_queue_create(&e->done, e->slot_count, NULL, err);
     }
     if (status == SL_OK) {

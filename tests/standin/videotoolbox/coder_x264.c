@@ -23,12 +23,10 @@ static void set_rate(x264_param_t *x, const struct standin_settings *s)
         x->rc.i_rc_method = X264_RC_CQP;
         x->rc.i_qp_constant = s->qp;
     } else {
-        /* x264 takes another bitrate in mid-stream only where there is a buffer. */
-        int64_t max = s->maxrate > 0 ? s->maxrate : 2 * s->bitrate;
+        /* Constant: x264 takes another bitrate in mid-stream in no other mode. */
         x->rc.i_rc_method = X264_RC_ABR;
-        x->rc.i_bitrate = (int)(s->bitrate / 1000);
-        x->rc.i_vbv_max_bitrate = (int)(max / 1000);
-        x->rc.i_vbv_buffer_size = (int)((s->buffer > 0 ? s->buffer : max) / 1000);
+        x->rc.i_bitrate = x->rc.i_vbv_max_bitrate = (int)(s->bitrate / 1000);
+        x->rc.i_vbv_buffer_size = (int)((s->buffer > 0 ? s->buffer : s->bitrate) / 1000);
     }
 }
 

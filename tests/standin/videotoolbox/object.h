@@ -71,6 +71,7 @@ struct standin_properties {
 };
 /* What an encoder needs to know of them. */
 struct standin_settings {
+    CMVideoCodecType codec;
     int width, height, ten_bit, full_range;
     double rate, quality; /* quality < 0: not set */
     int64_t bitrate, maxrate, buffer;
@@ -87,7 +88,7 @@ OSStatus standin_property_set(struct standin_properties *p, CMVideoCodecType cod
 CFDictionaryRef standin_properties_list(CMVideoCodecType codec, bool low_latency);
 void standin_properties_keep(const struct standin_properties *p);
 
-/* ---- coder_x264.c, coder_x265.c ---------------------------------------------------------- */
+/* ---- coder_….c --------------------------------------------------------------------------- */
 
 struct standin_job {
     CVPixelBufferRef image;
@@ -113,6 +114,6 @@ struct standin_coder {
     void (*change)(void *coder, const struct standin_settings *s);
     void (*close)(void *coder);
 };
-extern const struct standin_coder standin_x264, standin_x265;
+extern const struct standin_coder standin_x264, standin_x265, standin_replay;
 
 #endif

@@ -70,7 +70,7 @@ static double seconds(CMTime t)
 
 static void settings_of(struct standin_session *s, struct standin_settings *to)
 {
-    *to = (struct standin_settings){.width = s->width, .height = s->height};
+    *to = (struct standin_settings){.codec = s->codec, .width = s->width, .height = s->height};
     standin_settings(&s->properties, to);
     to->full_range = s->pixel_format == kCVPixelFormatType_420YpCbCr8BiPlanarFullRange ||
                      s->pixel_format == kCVPixelFormatType_420YpCbCr10BiPlanarFullRange;
@@ -213,7 +213,9 @@ static void *work(void *arg)
             s->seed = s->seed * 1664525u + 1013904223u;
             long late = (long)(s->seed >> 24) * 2000; /* up to half a millisecond */
             pthread_mutex_unlock(&s->lock);
-            nanosleep(&(struct timespec){0, late}, NULL);
+            if (!standin_options()->replay) {
+                nanosleep(&(struct timespec){0, late}, NULL);
+            }
             code_job(s, job);
             pthread_mutex_lock(&s->lock);
         } else if (s->flush) {
@@ -321,7 +323,9 @@ OSStatus VTCompressionSessionCreate(CFAllocatorRef allocator, int32_t width, int
     s->height = height;
     s->output = output;
     s->refcon = refcon;
-    s->ops = codec == kCMVideoCodecType_HEVC ? &standin_x265 : &standin_x264;
+    s->ops = standin_options()->replay         ? &standin_replay
+             : codec == kCMVideoCodecType_HEVC ? &standin_x265
+                                               : &standin_x264;
     s->hardware_required = wanted(specification, "RequireHardwareAcceleratedVideoEncoder");
     s->hardware = !standin_options()->no_hardware;
     s->low_latency = wanted(specification, "EnableLowLatencyRateControl");

@@ -24,6 +24,7 @@ struct standin_options {
     const char *unsupported; /* ",Quality,EnableLTR,": properties and specifications */
     bool no_list;            /* supported properties are not told */
     bool no_hardware;
+    bool replay;     /* the same two pictures again and again, for speed */
     bool hold;       /* nothing is coded until completion is asked for */
     int drop;        /* the picture that is dropped, 1 is the first; 0: none */
     int length_size; /* 2 or 4 (0) */
