@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/queue.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -43,7 +45,16 @@ enum sl_status sl_queue_create(struct sl_queue **out, size_t capacity, void (*dr
     /* With default attributes none of these can fail on the systems we build for. */
     pthread_mutex_init(&q->lock, NULL);
     pthread_cond_init(&q->not_full, NULL);
+#if defined(__APPLE__) /* has no other clock for conditions, and waits for spans of time instead   \
+                        */
     pthread_cond_init(&q->not_empty, NULL);
+#else
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&q->not_empty, &steady);
+    pthread_condattr_destroy(&steady);
+#endif
     *out = q;
     return SL_OK;
 }
@@ -113,22 +124,71 @@ enum sl_status sl_queue_push(struct sl_queue *q, void *item)
     return status;
 }
 
+/* With the lock held, and nothing more to wait for. */
+static enum sl_status pop_now(struct sl_queue *q, void **item)
+{
+    if (q->cancelled) {
+        return SL_ECANCELLED;
+    }
+    if (take(q, item)) {
+        pthread_cond_signal(&q->not_full);
+        return SL_OK;
+    }
+    return SL_EOF;
+}
+
 enum sl_status sl_queue_pop(struct sl_queue *q, void **item)
 {
-    enum sl_status status = SL_OK;
+    enum sl_status status;
 
     *item = NULL;
     pthread_mutex_lock(&q->lock);
     while (q->count == 0 && !q->closed && !q->cancelled) {
         pthread_cond_wait(&q->not_empty, &q->lock);
     }
-    if (q->cancelled) {
-        status = SL_ECANCELLED;
-    } else if (take(q, item)) {
-        pthread_cond_signal(&q->not_full);
-    } else {
-        status = SL_EOF;
+    status = pop_now(q, item);
+    pthread_mutex_unlock(&q->lock);
+    return status;
+}
+
+/* Waits once, until the deadline at the latest. False once that has passed. */
+static bool wait_until(struct sl_queue *q, const struct timespec *deadline)
+{
+#if defined(__APPLE__)
+    struct timespec now, span;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    span.tv_sec = deadline->tv_sec - now.tv_sec;
+    span.tv_nsec = deadline->tv_nsec - now.tv_nsec;
+    if (span.tv_nsec < 0) {
+        span.tv_nsec += 1000000000;
+        span.tv_sec--;
     }
+    return span.tv_sec >= 0 &&
+           pthread_cond_timedwait_relative_np(&q->not_empty, &q->lock, &span) != ETIMEDOUT;
+#else
+    return pthread_cond_timedwait(&q->not_empty, &q->lock, deadline) != ETIMEDOUT;
+#endif
+}
+
+enum sl_status sl_queue_pop_within(struct sl_queue *q, int64_t milliseconds, void **item)
+{
+    enum sl_status status;
+    struct timespec deadline;
+    bool in_time = true;
+
+    *item = NULL;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += (time_t)(milliseconds / 1000);
+    deadline.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+    if (deadline.tv_nsec >= 1000000000) {
+        deadline.tv_nsec -= 1000000000;
+        deadline.tv_sec++;
+    }
+    pthread_mutex_lock(&q->lock);
+    while (q->count == 0 && !q->closed && !q->cancelled && in_time) {
+        in_time = wait_until(q, &deadline);
+    }
+    status = q->count == 0 && !q->closed && !q->cancelled ? SL_EAGAIN : pop_now(q, item);
     pthread_mutex_unlock(&q->lock);
     return status;
 }

@@ -4,6 +4,7 @@
 #define SL_BASE_QUEUE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <sluice/error.h>
 
@@ -18,6 +19,9 @@ void sl_queue_destroy(struct sl_queue **q);
 SL_NODISCARD enum sl_status sl_queue_push(struct sl_queue *q, void *item);
 /* Waits for an item. SL_EOF when closed and empty, SL_ECANCELLED after cancel. */
 SL_NODISCARD enum sl_status sl_queue_pop(struct sl_queue *q, void **item);
+/* The same, but waits no longer than that many milliseconds: SL_EAGAIN where nothing came. */
+SL_NODISCARD enum sl_status sl_queue_pop_within(struct sl_queue *q, int64_t milliseconds,
+                                                void **item);
 /* No more pushes; what is inside can still be popped. */
 void sl_queue_close(struct sl_queue *q);
 /* Wakes everybody and drops what is inside. */

@@ -22,6 +22,10 @@ static const struct sl_coder_ops *const encoders[] = {
 #if SL_HAVE_X265
     &sl_encode_x265,
 #endif
+#if SL_HAVE_VIDEOTOOLBOX
+    &sl_encode_videotoolbox_h264,
+    &sl_encode_videotoolbox_hevc,
+#endif
     &sl_encode_aac,
     &sl_encode_opus,
     NULL,
@@ -43,6 +47,10 @@ static const struct {
 #endif
 #if !SL_HAVE_X265
     {SL_CODEC_HEVC, "x265", SL_X265_MISSING},
+#endif
+#if !SL_HAVE_VIDEOTOOLBOX
+    {SL_CODEC_H264, "videotoolbox", "only on macOS"},
+    {SL_CODEC_HEVC, "videotoolbox", "only on macOS"},
 #endif
     {SL_CODEC_UNKNOWN, NULL, NULL},
 };

@@ -86,6 +86,20 @@ static void opens_what_looks_ahead(void **state)
 #endif
 }
 
+static void says_where_videotoolbox_is(void **state)
+{
+    (void)state;
+#if !SL_HAVE_VIDEOTOOLBOX
+    const enum sl_codec codecs[] = {SL_CODEC_H264, SL_CODEC_HEVC};
+    for (size_t i = 0; i < 2; i++) {
+        struct sl_error err = {0};
+        const struct sl_coder_ops *ops;
+        assert_int_equal(sl_encode_find(codecs[i], "videotoolbox", &ops, &err), SL_EUNSUPPORTED);
+        assert_non_null(strstr(err.msg, "encoder in this build (videotoolbox: only on macOS)"));
+    }
+#endif
+}
+
 static void finds_aac_in_its_module(void **state)
 {
     (void)state;
@@ -120,7 +134,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_what_is_built_in),    cmocka_unit_test(finds_video_or_says_why_not),
-        cmocka_unit_test(opens_what_looks_ahead),    cmocka_unit_test(finds_aac_in_its_module),
+        cmocka_unit_test(opens_what_looks_ahead),    cmocka_unit_test(says_where_videotoolbox_is),
+        cmocka_unit_test(finds_aac_in_its_module),
         cmocka_unit_test(refuses_what_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
