@@ -16,6 +16,8 @@ static const struct sl_coder_ops *const encoders[] = {
 #if SL_HAVE_X264_SCHED
     &sl_encode_x264_scheduled,
 #endif
+    &sl_encode_nvenc_h264,
+    &sl_encode_nvenc_hevc,
     &sl_encode_aac,
     &sl_encode_opus,
     NULL,
