@@ -396,13 +396,14 @@ static enum sl_status load_device(struct sl_nvenc_surfaces *s, struct sl_nvenc_s
         key.pointer = to->copy;
         key.pitch = (uint32_t)to->copy_pitch;
     }
+    /* NULL is the legacy default stream, which is waited for as any other; after a copy that failed
+     * half way too, since the caller may take his memory away then. */
+    CUresult code = s->session->driver.cuda.stream_synchronize(f->stream);
+    if (status == SL_OK && code != CUDA_SUCCESS) {
+        status = sl_nvenc_cuda_fail(&s->session->driver, "cuStreamSynchronize", code, err);
+    }
     if (status != SL_OK) {
         return status;
-    }
-    /* NULL is the legacy default stream, which is waited for as any other. */
-    CUresult code = s->session->driver.cuda.stream_synchronize(f->stream);
-    if (code != CUDA_SUCCESS) {
-        return sl_nvenc_cuda_fail(&s->session->driver, "cuStreamSynchronize", code, err);
     }
     key.allocation = allocation_of(s, key.pointer);
     status = register_resource(s, &key, &resource, err);

@@ -142,14 +142,14 @@ static bool open_h264(struct standin_coder *c)
     uint64_t dar = (uint64_t)c->init.darWidth * c->init.encodeHeight;
     uint64_t size = (uint64_t)c->init.darHeight * c->init.encodeWidth;
     if (dar != size && dar < UINT32_MAX && size < UINT32_MAX) {
-        uint64_t a = dar, b = size;
-        while (b) {
-            uint64_t rest = a % b;
-            a = b;
-            b = rest;
+        uint64_t divisor = dar, other = size;
+        while (other) {
+            uint64_t rest = divisor % other;
+            divisor = other;
+            other = rest;
         }
-        x->vui.i_sar_width = (int)(dar / a);
-        x->vui.i_sar_height = (int)(size / a);
+        x->vui.i_sar_width = (int)(dar / divisor);
+        x->vui.i_sar_height = (int)(size / divisor);
     }
     set_vui_h264(x, &h->h264VUIParameters);
     set_rate_h264(c, x);

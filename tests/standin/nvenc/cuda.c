@@ -40,6 +40,7 @@ struct CUstream_st {
     unsigned magic;
     struct operation *operation;
     size_t count;
+    struct CUstream_st *next;
 };
 
 static struct CUctx_st *contexts;
@@ -57,7 +58,9 @@ static struct {
     void *memory;
     size_t size;
 } spare;
-static struct CUstream_st null_stream = {.magic = MAGIC_STREAM};
+static struct CUstream_st null_stream = {.magic = MAGIC_STREAM}; /* and the others behind it */
+
+static void run(CUstream stream);
 
 /* ---- devices and contexts ------------------------------------------------------------------- */
 
@@ -204,7 +207,6 @@ CUresult cuCtxPushCurrent_v2(CUcontext context)
 STANDIN_API tcuCtxPopCurrent_v2 cuCtxPopCurrent_v2;
 CUresult cuCtxPopCurrent_v2(CUcontext *context)
 {
-    STANDIN_CALL(CUresult, cuCtxPopCurrent_v2);
     if (depth == 0) {
         standin_violation("cuCtxPopCurrent_v2", "nothing was pushed");
     }
@@ -212,6 +214,7 @@ CUresult cuCtxPopCurrent_v2(CUcontext *context)
     if (context) {
         *context = stack[depth];
     }
+    STANDIN_CALL(CUresult, cuCtxPopCurrent_v2);
     return CUDA_SUCCESS;
 }
 
@@ -240,7 +243,6 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext *out, CUdevice dev)
 STANDIN_API tcuDevicePrimaryCtxRelease cuDevicePrimaryCtxRelease;
 CUresult cuDevicePrimaryCtxRelease(CUdevice dev)
 {
-    STANDIN_CALL(CUresult, cuDevicePrimaryCtxRelease);
     (void)dev;
     standin_lock();
     if (primary.retained == 0) {
@@ -249,6 +251,7 @@ CUresult cuDevicePrimaryCtxRelease(CUdevice dev)
     primary.retained--;
     standin_object("primary context retained", -1);
     standin_unlock();
+    STANDIN_CALL(CUresult, cuDevicePrimaryCtxRelease); /* what is given back is gone in any case */
     return CUDA_SUCCESS;
 }
 
@@ -310,9 +313,11 @@ CUresult cuMemAllocPitch_v2(CUdeviceptr *out, size_t *pitch, size_t width, size_
 STANDIN_API tcuMemFree_v2 cuMemFree_v2;
 CUresult cuMemFree_v2(CUdeviceptr pointer)
 {
-    STANDIN_CALL(CUresult, cuMemFree_v2);
     need_context("cuMemFree_v2");
     standin_lock();
+    for (struct CUstream_st *s = &null_stream; s; s = s->next) {
+        run(s); /* it waits for what may still be using the memory */
+    }
     for (size_t i = 0; i < ALLOCATION_MAX; i++) {
         if (allocations[i].base == pointer && pointer != 0) {
             free(spare.memory);
@@ -321,6 +326,7 @@ CUresult cuMemFree_v2(CUdeviceptr pointer)
             allocations[i].base = 0;
             standin_object("device memory", -1);
             standin_unlock();
+            STANDIN_CALL(CUresult, cuMemFree_v2);
             return CUDA_SUCCESS;
         }
     }
@@ -482,7 +488,11 @@ CUresult cuStreamCreate(CUstream *out, unsigned int flags)
     need_context("cuStreamCreate");
     struct CUstream_st *s = calloc(1, sizeof *s);
     s->magic = MAGIC_STREAM;
+    standin_lock();
+    s->next = null_stream.next;
+    null_stream.next = s;
     standin_object("stream", 1);
+    standin_unlock();
     *out = s;
     return CUDA_SUCCESS;
 }
@@ -508,8 +518,15 @@ CUresult cuStreamDestroy_v2(CUstream stream)
 {
     STANDIN_CALL(CUresult, cuStreamDestroy_v2);
     run(stream);
-    stream->magic = 0;
+    standin_lock();
+    struct CUstream_st *before = &null_stream;
+    while (before->next != stream) {
+        before = before->next;
+    }
+    before->next = stream->next;
     standin_object("stream", -1);
+    standin_unlock();
+    stream->magic = 0;
     free(stream);
     return CUDA_SUCCESS;
 }

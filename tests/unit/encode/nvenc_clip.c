@@ -82,8 +82,11 @@ void clip_refused(enum sl_codec codec, const struct sl_encode_params *p, enum sl
 
 uint8_t clip_sample(int i, int p, int x, int y)
 {
-    double wave = sin((double)(x + 2 * i) / 11.0) + cos((double)y / 9.0 + (double)p);
-    return (uint8_t)(120.0 + 40.0 * wave);
+    static float wave[4096]; /* filled as it is needed: most of the time would go into sin() */
+    size_t at = (size_t)(x + 2 * i) % 2048, down = 2048 + (size_t)(y + 100 * p) % 2048;
+    wave[at] = wave[at] != 0 ? wave[at] : (float)(60.0 + 40.0 * sin((double)at / 11.0));
+    wave[down] = wave[down] != 0 ? wave[down] : (float)(60.0 + 40.0 * cos((double)down / 9.0));
+    return (uint8_t)(wave[at] + wave[down]);
 }
 
 static void put(uint8_t *at, int i, int p, int x, int y, bool deep)
