@@ -15,13 +15,13 @@
 #include "encode/nvenc_surfaces.h"
 #include "media/track.h"
 
-#define NAME            SL_NVENC_NAME
-#define BUSY_TRIES      1000 /* of a millisecond each: NV_ENC_ERR_ENCODER_BUSY is not an error */
-#define REFERENCES_MAX  16
-#define BT709           1 /* H.273 8.3 */
-#define UNSPECIFIED     2
-#define BT470BG         5
-#define SMPTE170M       6
+#define NAME           SL_NVENC_NAME
+#define BUSY_TRIES     1000 /* of a millisecond each: NV_ENC_ERR_ENCODER_BUSY is not an error */
+#define REFERENCES_MAX 16
+#define BT709          1 /* H.273 8.3 */
+#define UNSPECIFIED    2
+#define BT470BG        5
+#define SMPTE170M      6
 
 static const struct sl_coder_caps caps_h264, caps_hevc;
 
@@ -117,8 +117,7 @@ static enum sl_status read_sets(struct encoder *e, const struct sl_encode_params
 static enum sl_status initialise(struct encoder *e, const struct sl_encode_params *p,
                                  struct sl_error *err)
 {
-    enum sl_status status =
-        sl_nvenc_params(&e->config, &e->session, e->base.ops->codec, p, err);
+    enum sl_status status = sl_nvenc_params(&e->config, &e->session, e->base.ops->codec, p, err);
     if (status != SL_OK) {
         return status;
     }
@@ -424,8 +423,7 @@ static enum sl_status make_packet(struct encoder *e, const NV_ENC_LOCK_BITSTREAM
     struct picture *picture = NULL;
     size_t slot = 0;
     for (; slot < e->surfaces.count; slot++) {
-        if (e->pictures[slot].reading &&
-            e->pictures[slot].pts == (int64_t)lock->outputTimeStamp) {
+        if (e->pictures[slot].reading && e->pictures[slot].pts == (int64_t)lock->outputTimeStamp) {
             picture = &e->pictures[slot];
             break;
         }
@@ -478,12 +476,20 @@ static enum sl_status collect(struct encoder *e, struct sl_packet **out, struct 
     return status;
 }
 
+/* Whether the next unit is to be waited for now. nvEncodeAPI.h promises it once NV_ENC_SUCCESS has
+ * come; NVIDIA's samples wait as soon as they are a fixed number of pictures ahead, whatever came.
+ * So do we where there is no room for another picture that could bring it. */
+static bool is_due(const struct encoder *e)
+{
+    if (e->flushing) {
+        return true;
+    }
+    return held(e) > (uint64_t)e->config.delay &&
+           (e->ready_count > 0 || e->got < e->covered || held(e) == e->surfaces.count);
+}
+
 static enum sl_status fetch(struct encoder *e, struct sl_packet **out, struct sl_error *err)
 {
-    if (e->got >= e->covered) {
-        return sl_fail(err, SL_EIO, NAME, "NVENC holds back more than the %d pictures announced",
-                       e->config.delay);
-    }
     enum sl_status status = sl_nvenc_enter(&e->session, err);
     if (status != SL_OK) {
         return status;
@@ -506,7 +512,7 @@ static enum sl_status nvenc_receive(struct sl_coder *base, struct sl_packet **ou
     if (held(e) == 0) {
         return e->flushing ? SL_EOF : SL_EAGAIN;
     }
-    if (!e->flushing && held(e) <= (uint64_t)e->config.delay) {
+    if (!is_due(e)) {
         return SL_EAGAIN;
     }
     if (e->ready_count > 0) {
@@ -615,8 +621,7 @@ static enum sl_status change(struct encoder *e, struct sl_nvenc_config *to,
 }
 
 static enum sl_status nvenc_reconfigure(struct sl_coder *base,
-                                        const struct sl_encode_params *params,
-                                        struct sl_error *err)
+                                        const struct sl_encode_params *params, struct sl_error *err)
 {
     struct encoder *e = cast(base);
     struct sl_nvenc_config to;
@@ -641,8 +646,8 @@ static enum sl_status nvenc_reconfigure(struct sl_coder *base,
 }
 
 /* Everything from pts on is lost: none of it may be referred to. Pictures older than those kept are
- * gone already; where nothing from before is kept, the best that NVENC could do is an intra picture,
- * and an IDR is the same and says more. */
+ * gone already; where nothing from before is kept, the best that NVENC could do is an intra
+ * picture, and an IDR is the same and says more. */
 static enum sl_status invalidate(struct encoder *e, int64_t pts, struct sl_error *err)
 {
     uint64_t kept = (uint64_t)e->config.references, lost = 0;

@@ -348,8 +348,7 @@ int sl_nvenc_cap(struct sl_nvenc_session *s, NV_ENC_CAPS cap)
     NV_ENC_CAPS_PARAM param = {.version = sl_nvenc_version(s, NV_ENC_CAPS_PARAM_VER),
                                .capsToQuery = cap};
     int value = 0;
-    NVENCSTATUS status =
-        s->driver.nvenc.nvEncGetEncodeCaps(s->encoder, s->codec, &param, &value);
+    NVENCSTATUS status = s->driver.nvenc.nvEncGetEncodeCaps(s->encoder, s->codec, &param, &value);
     return status == NV_ENC_SUCCESS ? value : 0;
 }
 

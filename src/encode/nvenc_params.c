@@ -19,9 +19,9 @@
 
 /* Tells which capability is missing, by its name. */
 #define NEED_CAP(s, cap, what, err)                                                                \
-    (sl_nvenc_cap(s, cap) ? SL_OK                                                                  \
-                          : sl_fail(err, SL_EUNSUPPORTED, NAME,                                    \
-                                    "this device has no %s (" #cap " is 0)", what))
+    (sl_nvenc_cap(s, cap)                                                                          \
+         ? SL_OK                                                                                   \
+         : sl_fail(err, SL_EUNSUPPORTED, NAME, "this device has no %s (" #cap " is 0)", what))
 
 static bool is(const char *name, const char *other)
 {
@@ -110,8 +110,7 @@ static enum sl_status set_profile_h264(struct sl_nvenc_config *c, struct sl_nven
     } else if (is(profile, "baseline")) {
         c->config.profileGUID = NV_ENC_H264_PROFILE_BASELINE_GUID;
     } else if (is(profile, "high10")) {
-        return sl_fail(err, SL_EUNSUPPORTED, NAME, "H.264 of 10 bits is not in API %d.%d",
-                       NVENCAPI_MAJOR_VERSION, NVENCAPI_MINOR_VERSION);
+        return sl_fail(err, SL_EUNSUPPORTED, NAME, "profile high10: H.264 has 8 bits here");
     } else {
         return sl_fail(err, SL_EINVAL, NAME,
                        "profile \"%s\", expected baseline, main, high or high444", profile);
@@ -221,8 +220,8 @@ static enum sl_status set_rate(struct sl_nvenc_config *c, struct sl_nvenc_sessio
     rc->targetQuality = rc->targetQualityLSB = 0;
     if (c->init.tuningInfo == NV_ENC_TUNING_INFO_LOSSLESS) {
         if (p->rate == SL_RATE_VBR || p->rate == SL_RATE_CBR) {
-            return sl_fail(err, SL_EINVAL, NAME,
-                           "bitrate %lld with tune lossless, expected none", (long long)p->bitrate);
+            return sl_fail(err, SL_EINVAL, NAME, "bitrate %lld with tune lossless, expected none",
+                           (long long)p->bitrate);
         }
         set_quantiser(rc, 0);
         return NEED_CAP(s, NV_ENC_CAPS_SUPPORT_LOSSLESS_ENCODE, "lossless coding", err);
@@ -280,8 +279,8 @@ static enum sl_status set_picture(struct sl_nvenc_config *c, struct sl_nvenc_ses
 {
     NV_ENC_INITIALIZE_PARAMS *i = &c->init;
     bool even = c->coded != SL_PIX_YUV444P;
-    enum sl_status status = check_side(s, "width", p->width, NV_ENC_CAPS_WIDTH_MIN,
-                                       NV_ENC_CAPS_WIDTH_MAX, even, err);
+    enum sl_status status =
+        check_side(s, "width", p->width, NV_ENC_CAPS_WIDTH_MIN, NV_ENC_CAPS_WIDTH_MAX, even, err);
     if (status == SL_OK) {
         status = check_side(s, "height", p->height, NV_ENC_CAPS_HEIGHT_MIN, NV_ENC_CAPS_HEIGHT_MAX,
                             even, err);
@@ -407,7 +406,7 @@ static enum sl_status set_order(struct sl_nvenc_config *c, struct sl_nvenc_sessi
         c->delay = p->latency == SL_LATENCY_PIPELINED ? p->depth : 0;
     }
     c->delay += p->extra_delay;
-    c->config.gopLength = p->gop > 0                       ? (uint32_t)p->gop
+    c->config.gopLength = p->gop > 0                     ? (uint32_t)p->gop
                           : c->config.frameIntervalP > 1 ? GOP_LONGEST
                                                          : NVENC_INFINITE_GOPLENGTH;
     return SL_OK;
@@ -475,8 +474,10 @@ static enum sl_status set_preset(struct sl_nvenc_config *c, struct sl_nvenc_sess
                                  const struct sl_encode_params *p, struct sl_error *err)
 {
     bool live = p->latency != SL_LATENCY_LOOKAHEAD;
-    enum sl_status status =
-        find_preset(p->preset ? p->preset : live ? "p3" : "p5", &c->init.presetGUID, err);
+    enum sl_status status = find_preset(p->preset ? p->preset
+                                        : live    ? "p3"
+                                                  : "p5",
+                                        &c->init.presetGUID, err);
     if (status == SL_OK) {
         status = find_tune(p->tune ? p->tune : live ? "ll" : "hq", &c->init.tuningInfo, err);
     }

@@ -7,10 +7,9 @@
 #include "base/error.h"
 #include "encode/nvenc_params.h"
 
-#define NAME          SL_NVENC_NAME
-#define BUFFER_ID     7 /* CU_POINTER_ATTRIBUTE_BUFFER_ID */
-#define DEVICE_MEMORY 2 /* CU_MEMORYTYPE_DEVICE */
-#define COPY_ELEMENT  16
+#define NAME         SL_NVENC_NAME
+#define BUFFER_ID    7  /* CU_POINTER_ATTRIBUTE_BUFFER_ID */
+#define COPY_ELEMENT 16 /* bytes that are accessed at once, the most that cuMemAllocPitch takes */
 
 /* Where a plane lies in a buffer of NVENC's: they follow each other without a gap, and planes of
  * half the width have half the pitch. */
@@ -180,8 +179,7 @@ static enum sl_status load_host(struct sl_nvenc_surfaces *s, struct sl_nvenc_sur
     }
     const struct sl_pixel_info *info = sl_pixel_info(f->format);
     for (int i = 0; i < info->planes; i++) {
-        copy_rows((uint8_t *)lock.bufferDataPtr +
-                      plane_offset(f->format, i, f->height, lock.pitch),
+        copy_rows((uint8_t *)lock.bufferDataPtr + plane_offset(f->format, i, f->height, lock.pitch),
                   plane_pitch(f->format, i, lock.pitch), f->plane[i], f->stride[i],
                   (size_t)sl_plane_bytes(f->format, i, f->width),
                   sl_plane_rows(f->format, i, f->height));
@@ -246,8 +244,8 @@ static enum sl_status make_copy(struct sl_nvenc_surfaces *s, struct sl_nvenc_sur
     }
     drop_copy(s, to);
     CUdeviceptr copy = 0;
-    CUresult code = s->session->driver.cuda.alloc_pitch(&copy, &to->copy_pitch, bytes, rows,
-                                                        COPY_ELEMENT);
+    CUresult code =
+        s->session->driver.cuda.alloc_pitch(&copy, &to->copy_pitch, bytes, rows, COPY_ELEMENT);
     if (code != CUDA_SUCCESS) {
         return sl_nvenc_cuda_fail(&s->session->driver, "cuMemAllocPitch", code, err);
     }
@@ -264,10 +262,10 @@ static enum sl_status copy_device(struct sl_nvenc_surfaces *s, struct sl_nvenc_s
     enum sl_status status = make_copy(s, to, f, err);
     for (int i = 0; status == SL_OK && i < sl_pixel_info(f->format)->planes; i++) {
         CUDA_MEMCPY2D copy = {
-            .srcMemoryType = (CUmemorytype)DEVICE_MEMORY,
+            .srcMemoryType = CU_MEMORYTYPE_DEVICE,
             .srcDevice = device_pointer(f->plane[i]),
             .srcPitch = (size_t)f->stride[i],
-            .dstMemoryType = (CUmemorytype)DEVICE_MEMORY,
+            .dstMemoryType = CU_MEMORYTYPE_DEVICE,
             .dstDevice = to->copy + plane_offset(f->format, i, f->height, to->copy_pitch),
             .dstPitch = plane_pitch(f->format, i, to->copy_pitch),
             .WidthInBytes = (size_t)sl_plane_bytes(f->format, i, f->width),
@@ -340,8 +338,7 @@ static enum sl_status register_resource(struct sl_nvenc_surfaces *s,
         .bufferFormat = key->format,
         .bufferUsage = NV_ENC_INPUT_IMAGE,
     };
-    NVENCSTATUS status =
-        s->session->driver.nvenc.nvEncRegisterResource(s->session->encoder, &reg);
+    NVENCSTATUS status = s->session->driver.nvenc.nvEncRegisterResource(s->session->encoder, &reg);
     if (status != NV_ENC_SUCCESS) {
         return sl_nvenc_fail(s->session, "nvEncRegisterResource", status, err);
     }

@@ -16,8 +16,8 @@ static const struct sl_coder_ops *const encoders[] = {
 #if SL_HAVE_X264_SCHED
     &sl_encode_x264_scheduled,
 #endif
-    &sl_encode_nvenc_h264,
-    &sl_encode_nvenc_hevc,
+    &sl_encode_nvenc_h264, /* after software: asked for by name, or where there is nothing else */
+    &sl_encode_nvenc_hevc, /* the same */
     &sl_encode_aac,
     &sl_encode_opus,
     NULL,

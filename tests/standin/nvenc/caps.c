@@ -11,7 +11,10 @@ static const struct {
     const char *name;
     int h264, hevc;
 } table[] = {
-#define CAP(name, h264, hevc) {NV_ENC_CAPS_##name, #name, h264, hevc}
+#define CAP(name, h264, hevc)                                                                      \
+    {                                                                                              \
+        NV_ENC_CAPS_##name, #name, h264, hevc                                                      \
+    }
     CAP(NUM_MAX_BFRAMES, 4, 0),
     CAP(SUPPORTED_RATECONTROL_MODES, 63, 63),
     CAP(SUPPORT_QPELMV, 1, 1),
@@ -135,7 +138,8 @@ NVENCSTATUS standin_preset(void *encoder, GUID codec, GUID preset, NV_ENC_TUNING
     bool hevc = standin_is_hevc(&codec);
     standin_version(call, "NV_ENC_PRESET_CONFIG", out->version, NV_ENC_PRESET_CONFIG_VER, s);
     standin_version(call, "NV_ENC_CONFIG", out->presetCfg.version, NV_ENC_CONFIG_VER, s);
-    if (number == 0 || tuning <= NV_ENC_TUNING_INFO_UNDEFINED || tuning >= NV_ENC_TUNING_INFO_COUNT) {
+    if (number == 0 || tuning <= NV_ENC_TUNING_INFO_UNDEFINED ||
+        tuning >= NV_ENC_TUNING_INFO_COUNT) {
         return NV_ENC_ERR_UNSUPPORTED_PARAM;
     }
     NV_ENC_CONFIG *c = &out->presetCfg;

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
 #include <x264.h>
 #include <x265.h>
 
@@ -127,8 +126,8 @@ static bool open_h264(struct standin_coder *c)
     x->i_sync_lookahead = 0;
     x->rc.i_lookahead = c->config.rcParams.enableLookahead ? c->config.rcParams.lookaheadDepth : 0;
     x->rc.b_mb_tree = x->rc.i_lookahead > 0;
-    x->i_keyint_max = finite(c->config.gopLength) ? (int)c->config.gopLength
-                                                  : X264_KEYINT_MAX_INFINITE;
+    x->i_keyint_max =
+        finite(c->config.gopLength) ? (int)c->config.gopLength : X264_KEYINT_MAX_INFINITE;
     if (h->enableIntraRefresh) {
         x->b_intra_refresh = 1;
         x->i_keyint_max = (int)h->intraRefreshPeriod;
@@ -199,10 +198,11 @@ static bool encode_h264(struct standin_coder *c, const struct standin_picture *p
     out->size = (size_t)size;
     out->timestamp = (uint64_t)made.i_pts;
     out->qp = (uint32_t)(made.i_qpplus1 - 1);
-    out->type = made.i_type == X264_TYPE_IDR                                 ? NV_ENC_PIC_TYPE_IDR
-                : made.i_type == X264_TYPE_I || made.i_type == X264_TYPE_KEYFRAME ? NV_ENC_PIC_TYPE_I
-                : made.i_type == X264_TYPE_P                                 ? NV_ENC_PIC_TYPE_P
-                                                                             : NV_ENC_PIC_TYPE_B;
+    out->type = made.i_type == X264_TYPE_IDR ? NV_ENC_PIC_TYPE_IDR
+                : made.i_type == X264_TYPE_I || made.i_type == X264_TYPE_KEYFRAME
+                    ? NV_ENC_PIC_TYPE_I
+                : made.i_type == X264_TYPE_P ? NV_ENC_PIC_TYPE_P
+                                             : NV_ENC_PIC_TYPE_B;
     return true;
 }
 
@@ -219,8 +219,8 @@ static void set_rate_hevc(const struct standin_coder *c, x265_param *x)
         x->bLossless = c->init.tuningInfo == NV_ENC_TUNING_INFO_LOSSLESS;
     } else if (rc->averageBitRate == 0) {
         x->rc.rateControlMode = X265_RC_CRF;
-        x->rc.rfConstant = rc->targetQuality ? rc->targetQuality + rc->targetQualityLSB / 256.0
-                                             : 28;
+        x->rc.rfConstant =
+            rc->targetQuality ? rc->targetQuality + rc->targetQualityLSB / 256.0 : 28;
     } else {
         x->rc.rateControlMode = X265_RC_ABR;
         x->rc.bitrate = kbit(c, rc->averageBitRate);
@@ -423,7 +423,8 @@ bool standin_coder_change(struct standin_coder *c, const NV_ENC_INITIALIZE_PARAM
         close_coder(c);
         return open_coder(c);
     }
-    if (c->hevc) { /* x265 changes its rate only where it has a buffer; the test double lets it be */
+    if (c->hevc) { /* x265 changes its rate only where it has a buffer; the test double lets it be
+                    */
         set_rate_hevc(c, c->h265_param);
         (void)c->api->encoder_reconfig(c->h265, c->h265_param);
         return true;

@@ -16,8 +16,8 @@ struct standin_picture {
 
 /* Takes a picture over from what lies at data in NVENC's layout; data is whole (standin_bytes). */
 void standin_picture_read(struct standin_picture *out, const uint8_t *data, uint32_t pitch,
-                          uint32_t width, uint32_t height, NV_ENC_BUFFER_FORMAT format,
-                          bool is_444, uint32_t matrix, bool full_range);
+                          uint32_t width, uint32_t height, NV_ENC_BUFFER_FORMAT format, bool is_444,
+                          uint32_t matrix, bool full_range);
 void standin_picture_clear(struct standin_picture *p);
 /* Bytes of a picture in NVENC's layout; 0 where the format is not known. */
 size_t standin_bytes(uint32_t pitch, uint32_t height, NV_ENC_BUFFER_FORMAT format);

@@ -191,8 +191,8 @@ static size_t live(char *text, size_t size)
     text[0] = '\0';
     for (size_t i = 0; i < KINDS_MAX; i++) {
         if (objects[i].count != 0) {
-            int n = snprintf(text + used, size - used, "%s: %d; ", objects[i].kind,
-                             objects[i].count);
+            int n =
+                snprintf(text + used, size - used, "%s: %d; ", objects[i].kind, objects[i].count);
             used += n > 0 && used + (size_t)n < size ? (size_t)n : 0;
             total += (size_t)(objects[i].count > 0 ? objects[i].count : -objects[i].count);
         }

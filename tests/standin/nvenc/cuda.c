@@ -74,7 +74,9 @@ STANDIN_API tcuInit cuInit;
 CUresult cuInit(unsigned int flags)
 {
     STANDIN_CALL(CUresult, cuInit);
-    return flags != 0 ? (CUresult)INVALID_VALUE : devices() > 0 ? CUDA_SUCCESS : (CUresult)NO_DEVICE;
+    return flags != 0      ? (CUresult)INVALID_VALUE
+           : devices() > 0 ? CUDA_SUCCESS
+                           : (CUresult)NO_DEVICE;
 }
 
 STANDIN_API tcuDeviceGetCount cuDeviceGetCount;
@@ -338,8 +340,7 @@ void *standin_memory(uint64_t pointer, size_t size)
     void *found = NULL;
     standin_lock();
     for (size_t i = 0; !found && i < ALLOCATION_MAX; i++) {
-        if (allocations[i].base && pointer >= allocations[i].base &&
-            size <= allocations[i].size &&
+        if (allocations[i].base && pointer >= allocations[i].base && size <= allocations[i].size &&
             pointer - allocations[i].base <= allocations[i].size - size) {
             found = (void *)(uintptr_t)pointer;
         }
@@ -540,9 +541,12 @@ CUresult cuGetErrorName(CUresult error, const char **text)
     static const struct {
         int code;
         const char *name;
-    } names[] = {{1, "CUDA_ERROR_INVALID_VALUE"},    {2, "CUDA_ERROR_OUT_OF_MEMORY"},
-                 {100, "CUDA_ERROR_NO_DEVICE"},      {101, "CUDA_ERROR_INVALID_DEVICE"},
-                 {214, "CUDA_ERROR_ECC_UNCORRECTABLE"}, {719, "CUDA_ERROR_LAUNCH_FAILED"},
+    } names[] = {{1, "CUDA_ERROR_INVALID_VALUE"},
+                 {2, "CUDA_ERROR_OUT_OF_MEMORY"},
+                 {100, "CUDA_ERROR_NO_DEVICE"},
+                 {101, "CUDA_ERROR_INVALID_DEVICE"},
+                 {214, "CUDA_ERROR_ECC_UNCORRECTABLE"},
+                 {719, "CUDA_ERROR_LAUNCH_FAILED"},
                  {999, "CUDA_ERROR_UNKNOWN"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].code == (int)error) {

@@ -44,8 +44,8 @@ static uint8_t clip(double v)
 
 /* H.273 8.3: E'Y = KR R + KG G + KB B; BT.709 for matrix 1, else BT.601. */
 static void from_rgb(struct standin_picture *out, const uint8_t *data, uint32_t pitch,
-                     uint32_t width, uint32_t height, bool blue_first, bool is_444,
-                     uint32_t matrix, bool full)
+                     uint32_t width, uint32_t height, bool blue_first, bool is_444, uint32_t matrix,
+                     bool full)
 {
     double kr = matrix == 1 ? 0.2126 : 0.299, kb = matrix == 1 ? 0.0722 : 0.114;
     double ys = full ? 1 : 219.0 / 255, cs = full ? 1 : 224.0 / 255, yo = full ? 0 : 16;
@@ -97,8 +97,8 @@ static void shift_down(uint8_t *plane, size_t bytes)
 }
 
 void standin_picture_read(struct standin_picture *out, const uint8_t *data, uint32_t pitch,
-                          uint32_t width, uint32_t height, NV_ENC_BUFFER_FORMAT format,
-                          bool is_444, uint32_t matrix, bool full_range)
+                          uint32_t width, uint32_t height, NV_ENC_BUFFER_FORMAT format, bool is_444,
+                          uint32_t matrix, bool full_range)
 {
     size_t deep = format == NV_ENC_BUFFER_FORMAT_YUV420_10BIT ? 2 : 1;
     size_t cw = is_444 ? width : (width + 1) / 2, ch = is_444 ? height : (height + 1) / 2;

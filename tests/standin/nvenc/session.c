@@ -211,8 +211,7 @@ static NVENCSTATUS reconfigure(void *encoder, NV_ENC_RECONFIGURE_PARAMS *p)
                     s);
     check_init(call, s, i);
     const NV_ENC_CONFIG *c = i->encodeConfig;
-    bool resize =
-        i->encodeWidth != s->init.encodeWidth || i->encodeHeight != s->init.encodeHeight;
+    bool resize = i->encodeWidth != s->init.encodeWidth || i->encodeHeight != s->init.encodeHeight;
     if (i->encodeWidth > s->init.maxEncodeWidth || i->encodeHeight > s->init.maxEncodeHeight ||
         i->maxEncodeWidth != s->init.maxEncodeWidth ||
         i->maxEncodeHeight != s->init.maxEncodeHeight || c->gopLength != s->config.gopLength ||
@@ -221,8 +220,8 @@ static NVENCSTATUS reconfigure(void *encoder, NV_ENC_RECONFIGURE_PARAMS *p)
         return NV_ENC_ERR_INVALID_PARAM;
     }
     if (resize && (!p->forceIDR || s->fetched < s->submitted)) {
-        standin_violation(call, "another size %s", p->forceIDR ? "with pictures on their way"
-                                                               : "without an IDR");
+        standin_violation(call, "another size %s",
+                          p->forceIDR ? "with pictures on their way" : "without an IDR");
     }
     s->init = *i;
     s->config = *c;

@@ -109,9 +109,8 @@ static void encode(struct session *s, const NV_ENC_PIC_PARAMS *pic, const struct
     const NV_ENC_CONFIG_H264_VUI_PARAMETERS *vui =
         hevc ? &c->encodeCodecConfig.hevcConfig.hevcVUIParameters
              : &c->encodeCodecConfig.h264Config.h264VUIParameters;
-    uint32_t refresh = hevc
-                           ? pic->codecPicParams.hevcPicParams.forceIntraRefreshWithFrameCnt
-                           : pic->codecPicParams.h264PicParams.forceIntraRefreshWithFrameCnt;
+    uint32_t refresh = hevc ? pic->codecPicParams.hevcPicParams.forceIntraRefreshWithFrameCnt
+                            : pic->codecPicParams.h264PicParams.forceIntraRefreshWithFrameCnt;
     const uint8_t *data = bytes_of("nvEncEncodePicture", i, &size);
     standin_picture_read(&picture, data, i->pitch, i->width, i->height, i->format, is_444(s),
                          vui->colourMatrix, vui->videoFullRangeFlag);
@@ -156,8 +155,7 @@ static NVENCSTATUS submit(struct session *s, const NV_ENC_PIC_PARAMS *pic)
     s->since_idr = idr || s->submitted == 1 ? 0 : s->since_idr + 1;
     /* Pictures between two P pictures wait for the second; all wait for the look-ahead. */
     uint32_t interval = s->config.frameIntervalP > 0 ? (uint32_t)s->config.frameIntervalP : 1;
-    uint32_t ahead =
-        s->config.rcParams.enableLookahead ? s->config.rcParams.lookaheadDepth : 0;
+    uint32_t ahead = s->config.rcParams.enableLookahead ? s->config.rcParams.lookaheadDepth : 0;
     if (s->since_idr % interval != 0 || s->submitted <= ahead) {
         return NV_ENC_ERR_NEED_MORE_INPUT;
     }

@@ -36,7 +36,7 @@ static void is_a_reason(void **state)
         memset(&err, 0, sizeof err);
         assert_int_equal(ops->open(&e, &params, &err), SL_EUNSUPPORTED);
         assert_null(e);
-        assert_string_equal(ops->caps->version(), "API 11.1");
+        assert_null(strstr(ops->caps->version(), "driver"));
     }
 }
 

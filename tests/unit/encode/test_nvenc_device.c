@@ -74,8 +74,8 @@ static void reads_in_place_and_registers_once(void **state)
         p.profile = cases[k].profile;
         clip_standin()->reset();
         for (int i = 0; i < 3; i++) {
-            buffers[i] = device_alloc(&device, device_size(cases[k].pitch, 0, cases[k].format,
-                                                           CLIP_HEIGHT));
+            buffers[i] =
+                device_alloc(&device, device_size(cases[k].pitch, 0, cases[k].format, CLIP_HEIGHT));
         }
         struct sl_coder *e = clip_open(cases[k].codec, &p);
         encode(e, cases[k].format, cases[k].pitch, 0, buffers, 3, 30, &packets);
@@ -168,7 +168,8 @@ static void copies_on_the_device_what_lies_otherwise(void **state)
         enum sl_pixel_format format;
         size_t pitch;
         int gap, planes;
-    } cases[] = {{SL_PIX_NV12, PITCH, 3, 2}, {SL_PIX_NV12, 190, 0, 2}, {SL_PIX_YUV420P, PITCH, 1, 3}};
+    } cases[] = {
+        {SL_PIX_NV12, PITCH, 3, 2}, {SL_PIX_NV12, 190, 0, 2}, {SL_PIX_YUV420P, PITCH, 1, 3}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         struct sl_encode_params p = params(SL_CODEC_H264);
         struct judge_packets packets = {.count = 0};
@@ -193,8 +194,8 @@ static void waits_for_the_stream(void **state)
     (void)state;
     size_t size = device_size(PITCH, 4, SL_PIX_NV12, CLIP_HEIGHT);
     CUdeviceptr buffer = device_alloc(&device, size);
-    for (int gap = 0; gap <= 4; gap += 4) {      /* in place, and copied */
-        for (int own = 0; own < 2; own++) {      /* the default stream, and another */
+    for (int gap = 0; gap <= 4; gap += 4) { /* in place, and copied */
+        for (int own = 0; own < 2; own++) { /* the default stream, and another */
             struct sl_encode_params p = params(SL_CODEC_H264);
             struct judge_packets packets = {.count = 0};
             CUstream stream = NULL;
@@ -300,7 +301,7 @@ static void lets_nvenc_convert_rgb(void **state)
     (void)state;
     static const struct {
         enum sl_pixel_format format;
-        uint8_t matrix, y, cb, cr; /* of R 200, G 80, B 30; H.273 8.3 */
+        uint8_t matrix, y, cb, cr;               /* of R 200, G 80, B 30; H.273 8.3 */
     } cases[] = {{SL_PIX_RGBA, 6, 111, 88, 184}, /* BT.601: 0.299, 0.114 */
                  {SL_PIX_BGRA, 6, 111, 88, 184},
                  {SL_PIX_RGBA, 1, 103, 94, 183}}; /* BT.709: 0.2126, 0.0722 */
@@ -316,9 +317,9 @@ static void lets_nvenc_convert_rgb(void **state)
         struct sl_coder *e = clip_open(SL_CODEC_H264, &p);
         struct sl_error err = {0};
         struct sl_frame *host;
-        assert_int_equal(sl_frame_create_video(&host, cases[k].format, CLIP_WIDTH, CLIP_HEIGHT,
-                                               NULL, &err),
-                         SL_OK);
+        assert_int_equal(
+            sl_frame_create_video(&host, cases[k].format, CLIP_WIDTH, CLIP_HEIGHT, NULL, &err),
+            SL_OK);
         for (int y = 0; y < CLIP_HEIGHT; y++) {
             for (int x = 0; x < CLIP_WIDTH; x++) {
                 memcpy(host->plane[0] + host->stride[0] * y + 4 * x, pixel, 4);
@@ -344,8 +345,8 @@ static void lets_nvenc_convert_rgb(void **state)
     struct sl_coder *e = clip_open(SL_CODEC_H264, &p);
     struct sl_error err = {0};
     struct sl_frame *host;
-    assert_int_equal(
-        sl_frame_create_video(&host, SL_PIX_RGBA, CLIP_WIDTH, CLIP_HEIGHT, NULL, &err), SL_OK);
+    assert_int_equal(sl_frame_create_video(&host, SL_PIX_RGBA, CLIP_WIDTH, CLIP_HEIGHT, NULL, &err),
+                     SL_OK);
     host->pts = 0;
     struct sl_frame *f = device_frame(buffer, pitch, 0, host);
     assert_int_equal(e->ops->send(e, f, &err), SL_EUNSUPPORTED);

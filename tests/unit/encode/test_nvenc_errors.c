@@ -8,11 +8,11 @@
 #include "failing_alloc.h"
 #include "nvenc_device.h"
 
-#define PITCH          256
-#define LAUNCH_FAILED  719
-#define ECC            214
-#define CALLS_MAX      64
-#define TIMES_MAX      4 /* the first ones of each kind of call */
+#define PITCH         256
+#define LAUNCH_FAILED 719
+#define ECC           214
+#define CALLS_MAX     64
+#define TIMES_MAX     4 /* the first ones of each kind of call */
 
 static struct device device;
 static CUdeviceptr buffers[2];
@@ -129,11 +129,17 @@ static enum sl_status play(void *arg)
  * nothing for the caller. */
 static bool may_fail(const char *call)
 {
-    static const char *const calls[] = {
-        "nvEncUnmapInputResource", "nvEncUnregisterResource", "nvEncDestroyInputBuffer",
-        "nvEncDestroyBitstreamBuffer", "nvEncDestroyEncoder", "cuMemFree_v2", "cuGetErrorName",
-        "cuCtxPopCurrent_v2", "cuDevicePrimaryCtxRelease", "cuPointerGetAttribute",
-        "cuCtxPushCurrent_v2"};
+    static const char *const calls[] = {"nvEncUnmapInputResource",
+                                        "nvEncUnregisterResource",
+                                        "nvEncDestroyInputBuffer",
+                                        "nvEncDestroyBitstreamBuffer",
+                                        "nvEncDestroyEncoder",
+                                        "cuMemFree_v2",
+                                        "cuGetErrorName",
+                                        "cuCtxPopCurrent_v2",
+                                        "cuDevicePrimaryCtxRelease",
+                                        "cuPointerGetAttribute",
+                                        "cuCtxPushCurrent_v2"};
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
         if (strcmp(call, calls[i]) == 0) {
             return true;
@@ -215,7 +221,8 @@ static void tells_loss_from_refusal(void **state)
         /* The first of each belongs to the probe, which gives reasons and no device errors. */
         {"cuInit", 1, 100, SL_EUNSUPPORTED, "no CUDA device"},
         {"cuInit", 2, 999, SL_EIO, "cuInit: CUDA error 999, CUDA_ERROR_UNKNOWN"},
-        {"nvEncOpenEncodeSessionEx", 1, NV_ENC_ERR_OUT_OF_MEMORY, SL_EUNSUPPORTED, "no session left"},
+        {"nvEncOpenEncodeSessionEx", 1, NV_ENC_ERR_OUT_OF_MEMORY, SL_EUNSUPPORTED,
+         "no session left"},
         {"nvEncOpenEncodeSessionEx", 2, NV_ENC_ERR_OUT_OF_MEMORY, SL_EIO, "no session left"},
         {"nvEncOpenEncodeSessionEx", 2, NV_ENC_ERR_NO_ENCODE_DEVICE, SL_EUNSUPPORTED,
          "NV_ENC_ERR_NO_ENCODE_DEVICE"},

@@ -35,8 +35,9 @@ static void finds_h264_or_says_why_not(void **state)
 #else
         assert_int_equal(status, SL_EUNSUPPORTED);
         assert_null(ops);
-        assert_string_equal(err.msg,
-                            "no H.264 encoder in this build (x264: built with -Dgpl=disabled)");
+        /* nvenc has its reason too, where it was not another that was asked for. */
+        assert_non_null(strstr(err.msg, "no H.264 encoder in this build ("));
+        assert_non_null(strstr(err.msg, "x264: built with -Dgpl=disabled)"));
 #endif
     }
 }
