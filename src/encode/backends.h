@@ -13,6 +13,8 @@ extern const struct sl_coder_ops sl_encode_openh264;
 extern const struct sl_coder_ops sl_encode_x265;
 /* Only where SL_HAVE_VIDEOTOOLBOX: macOS, and builds for tests with a stand-in. */
 extern const struct sl_coder_ops sl_encode_videotoolbox_h264, sl_encode_videotoolbox_hevc;
+extern const struct sl_coder_ops sl_encode_nvenc_h264; /* serve only where NVIDIA's driver is */
+extern const struct sl_coder_ops sl_encode_nvenc_hevc;
 /* Opens module encode-libav at first need and hands over to sl_encode_aac_libav. */
 extern const struct sl_coder_ops sl_encode_aac;
 extern const struct sl_coder_ops sl_encode_opus; /* the same, sl_encode_opus_libav */

@@ -26,6 +26,8 @@ static const struct sl_coder_ops *const encoders[] = {
     &sl_encode_videotoolbox_h264,
     &sl_encode_videotoolbox_hevc,
 #endif
+    &sl_encode_nvenc_h264, /* after software: asked for by name, or where there is nothing else */
+    &sl_encode_nvenc_hevc, /* the same */
     &sl_encode_aac,
     &sl_encode_opus,
     NULL,
