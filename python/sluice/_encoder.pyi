@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The keywords are those of the option table, which a type checker cannot read. A test compares.
+from collections.abc import Iterator
 from fractions import Fraction
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
@@ -26,6 +27,7 @@ class AccessUnit(NamedTuple):
     @property
     def encode_ms(self) -> float: ...
 
+def _backends() -> Iterator[dict[str, Any]]: ...
 def nvtx() -> tuple[Any, Any] | None: ...
 def encoders() -> list[dict[str, Any]]: ...
 

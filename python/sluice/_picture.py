@@ -67,8 +67,8 @@ class _Layout:
             self.planes = [((height, width),)] * 3
         else:
             self.whole = (height * 3 // 2, width)
-            chroma = [(half,)] * 2 if name == "i420" else [((half[0], width), (*half, 2))]
-            self.planes = [((height, width),), *chroma]
+            self.planes = [((height, width),)]
+            self.planes += [(half,)] * 2 if name == "i420" else [((half[0], width), (*half, 2))]
         self.size = self.sample * math.prod(self.whole)
 
     def __str__(self) -> str:
@@ -101,8 +101,9 @@ class _Layout:
         return (0, stride), (height * stride, stride)
 
 
-# The format (enum sl_picture_format) and (number of the array, offset, stride) of each plane
-_Plan = "tuple[int, tuple[tuple[int, int, int], ...]]"
+class _Plan(NamedTuple):
+    format: int  # enum sl_picture_format
+    places: "tuple[tuple[int, int, int], ...]"  # of each plane: number of the array, offset, stride
 
 
 def _plan_one(name: "str | None", width: int, height: int, array: _Geometry) -> _Plan:
@@ -115,7 +116,7 @@ def _plan_one(name: "str | None", width: int, height: int, array: _Geometry) -> 
             found = True
             array = _Geometry(layout.whole, _packed(layout.whole, layout.sample), layout.sample, array.type)
         if found:
-            return layout.number, tuple((0, *place) for place in layout.split(array))
+            return _Plan(layout.number, tuple((0, *place) for place in layout.split(array)))
     raise ValueError(f"the picture is of shape {array.shape} and type {array.type}, expected "
                      f"{', '.join(map(str, layouts))}")
 
@@ -136,7 +137,7 @@ def _plan_many(name: "str | None", width: int, height: int, arrays: "tuple[_Geom
         if array.shape not in shapes:
             raise ValueError(f"plane {number} is of shape {array.shape}, expected "
                              f"{' or '.join(map(str, shapes))} for {name}")
-    return layout.number, tuple((i, 0, layout.check(array)) for i, array in enumerate(arrays))
+    return _Plan(layout.number, tuple((i, 0, layout.check(array)) for i, array in enumerate(arrays)))
 
 
 @functools.lru_cache(maxsize=256)
@@ -153,7 +154,7 @@ def _of_buffer(view: memoryview) -> _Array:
     order, kind = view.format[:-1], view.format[-1:]
     known = {"B": 1, "H": 2}.get(kind, 0)
     native = known != 2 or order in ("", "@", "=", _NATIVE)
-    return _Array(view, 0, _Geometry(view.shape, view.strides, known if native else 0,
+    return _Array(view, 0, _Geometry(view.shape or (), view.strides or (), known if native else 0,
                                      _NAMES.get(kind, kind) if native else view.format), HOST, 0)
 
 
@@ -179,7 +180,8 @@ def _of_interface(name: str, interface: Any, memory: int) -> _Array:
     if stream is not None and (not isinstance(stream, int) or not 0 < stream < 1 << 64):
         raise ValueError(f"{name} has stream {stream!r}, expected None or a number above 0")
     if isinstance(data, tuple) and data and isinstance(data[0], int) and 0 < data[0] < 1 << 64:
-        source, offset = data[0], 0
+        source: Any = data[0]
+        offset = 0
     elif memory == HOST and data is not None and not isinstance(data, tuple):
         source, offset = memoryview(data), int(interface.get("offset", 0))
     else:
@@ -201,7 +203,7 @@ def _look(frame: Any, owners: "list[Any]") -> _Array:
     device = getattr(frame, "__dlpack_device__", None)
     if device is not None and device()[0] in (1, 3):  # in the host's memory, as a tensor of torch is
         import numpy
-        array = numpy.from_dlpack(frame)
+        array: Any = numpy.from_dlpack(frame)
         owners.append(array)
         return _of_buffer(memoryview(array))
     raise TypeError(f"a {type(frame).__name__} is no picture: expected an object with a buffer, "
