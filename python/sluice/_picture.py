@@ -175,8 +175,9 @@ def _of_interface(name: str, interface: Any, memory: int) -> _Array:
         raise ValueError(f"{name} has a mask, expected none")
     if len(strides) != len(shape):
         raise ValueError(f"{name} has {len(strides)} strides and {len(shape)} sides")
-    # 0 could be either default stream, so the protocol forbids it. 1 and 2 are those two, by the
-    # same numbers in the driver; without one (None) there is nothing to wait for.
+    # 0 could be either default stream, so the protocol forbids it. 1 is the legacy one, which is the
+    # library's NULL; 2 that of the calling thread, by the same number in the driver. Without one
+    # (None) there is nothing to wait for, and the library has no way to say so.
     if stream is not None and (not isinstance(stream, int) or not 0 < stream < 1 << 64):
         raise ValueError(f"{name} has stream {stream!r}, expected None or a number above 0")
     if isinstance(data, tuple) and data and isinstance(data[0], int) and 0 < data[0] < 1 << 64:
@@ -187,7 +188,8 @@ def _of_interface(name: str, interface: Any, memory: int) -> _Array:
     else:
         raise ValueError(f"{name} has data {data!r}, expected an address")
     native = known != 2 or kind[0] == _NATIVE
-    return _Array(source, offset, _Geometry(shape, strides, known if native else 0, kind), memory, stream or 0)
+    return _Array(source, offset, _Geometry(shape, strides, known if native else 0, kind), memory,
+                  0 if stream in (None, 1) else stream)
 
 
 def _look(frame: Any, owners: "list[Any]") -> _Array:

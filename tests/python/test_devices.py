@@ -4,7 +4,6 @@ on stand-ins of the vendors' libraries, where tests/run finds them (LD_LIBRARY_P
 when the interpreter starts); the hardware has not been seen."""
 import ctypes
 import gc
-import os
 import weakref
 
 import numpy
@@ -42,49 +41,74 @@ def either(request):
     return request.getfixturevalue(request.param)
 
 
+class Copy2D(ctypes.Structure):
+    """CUDA_MEMCPY2D of cuda.h."""
+    _fields_ = [(side + name, kind) for side in ("src", "dst") for name, kind in (
+        ("XInBytes", ctypes.c_size_t), ("Y", ctypes.c_size_t), ("MemoryType", ctypes.c_int), ("Host", ctypes.c_void_p),
+        ("Device", ctypes.c_uint64), ("Array", ctypes.c_void_p), ("Pitch", ctypes.c_size_t))] + [
+            ("WidthInBytes", ctypes.c_size_t), ("Height", ctypes.c_size_t)]
+
+
 class Device:
-    """As much of the CUDA driver as makes pictures, by its C API: cuda.h has the signatures."""
+    """As much of the CUDA driver as makes pictures, by its C API."""
 
     def __init__(self):
         self.cuda = ctypes.CDLL("libcuda.so.1")
-        device, self.context = ctypes.c_int(), ctypes.c_void_p()
+        self.device, self.context = ctypes.c_int(), ctypes.c_void_p()
         self.call("cuInit", 0)
-        self.call("cuDeviceGet", ctypes.byref(device), 0)
-        self.call("cuDevicePrimaryCtxRetain", ctypes.byref(self.context), device)
-        self.device = device
+        self.call("cuDeviceGet", ctypes.byref(self.device), 0)
+        self.call("cuDevicePrimaryCtxRetain", ctypes.byref(self.context), self.device)
 
     def call(self, name, *arguments):
-        function = getattr(self.cuda, name, None) or getattr(self.cuda, name[:-3])
-        status = function(*arguments)
+        status = getattr(self.cuda, name)(*arguments)
         assert status == 0, (name, status)
 
-    def close(self):
-        self.call("cuDevicePrimaryCtxRelease_v2", self.device)
+    def current(self, name, *arguments):
+        self.call("cuCtxPushCurrent_v2", self.context)
+        self.call(name, *arguments)
+        self.call("cuCtxPopCurrent_v2", ctypes.byref(ctypes.c_void_p()))
 
-    def put(self, array, gap=0, **changes):
-        return OnDevice(self, array, gap, changes)
+    def stream(self):
+        made = ctypes.c_void_p()
+        self.current("cuStreamCreate", ctypes.byref(made), 1)  # it does not wait for the default one
+        return made
+
+    def close(self):
+        self.call("cuDevicePrimaryCtxRelease_v2" if hasattr(self.cuda, "cuDevicePrimaryCtxRelease_v2") else
+                  "cuDevicePrimaryCtxRelease", self.device)
 
 
 class OnDevice:
-    """A copy of a two-dimensional array in a device's memory, its rows `gap` bytes apart."""
+    """A copy of an array in a device's memory, its rows `gap` bytes apart. With a stream the copy is under
+    way in it."""
 
-    def __init__(self, device, array, gap, changes):
+    def __init__(self, device, array, gap=0, stream=None, **changes):
         self.device, self.pointer = device, ctypes.c_uint64()
-        pitch = array[0].nbytes + gap
-        device.call("cuCtxPushCurrent_v2", device.context)
-        device.call("cuMemAlloc_v2", ctypes.byref(self.pointer), ctypes.c_size_t(pitch * len(array)))
-        rows = numpy.zeros((len(array), pitch), numpy.uint8)
-        rows[:, :array[0].nbytes] = array.reshape(len(array), -1).view(numpy.uint8)
-        device.call("cuMemcpyHtoD_v2", self.pointer, rows.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(rows.nbytes))
-        device.call("cuCtxPopCurrent_v2", ctypes.byref(ctypes.c_void_p()))
+        self.rows = numpy.ascontiguousarray(array).reshape(len(array), -1)
+        length = self.rows[0].nbytes
+        pitch = length + gap
+        device.current("cuMemAlloc_v2", ctypes.byref(self.pointer), ctypes.c_size_t(pitch * len(array)))
+        copy = Copy2D(srcMemoryType=1, srcHost=self.rows.ctypes.data, srcPitch=length, dstMemoryType=2,
+                      dstDevice=self.pointer, dstPitch=pitch, WidthInBytes=length, Height=len(array))
+        if stream is None:
+            device.current("cuMemcpy2D_v2", ctypes.byref(copy))
+        else:
+            device.current("cuMemcpy2DAsync_v2", ctypes.byref(copy), stream)
+            changes["stream"] = stream.value
         self.__cuda_array_interface__ = {
             "shape": array.shape, "typestr": array.dtype.str, "data": (self.pointer.value, False),
             "strides": (pitch, *array.strides[1:]) if gap else None, "version": 3, **changes}
 
     def __del__(self):
-        self.device.call("cuCtxPushCurrent_v2", self.device.context)
-        self.device.call("cuMemFree_v2", self.pointer)
-        self.device.call("cuCtxPopCurrent_v2", ctypes.byref(ctypes.c_void_p()))
+        self.device.current("cuMemFree_v2", self.pointer)
+
+
+class Changed:
+    """The same memory, told otherwise."""
+
+    def __init__(self, frame, changes):
+        self.frame = frame
+        self.__cuda_array_interface__ = {**frame.__cuda_array_interface__, **changes}
 
 
 @pytest.fixture
@@ -201,15 +225,22 @@ def test_device_memory(device, tmp_path):
             return data
     a = picture()
     want = code(a)
-    for frame in (device.put(a), device.put(a, stream=None), device.put(a, stream=1), device.put(a, stream=2),
-                  device.put(a, 192), (device.put(a[:HEIGHT], 64), device.put(a[HEIGHT:], 64))):
+    for frame in (OnDevice(device, a), OnDevice(device, a, 192),
+                  (OnDevice(device, a[:HEIGHT], 64), OnDevice(device, a[HEIGHT:], 64))):
+        assert code(frame) == want
+    made = device.stream()
+    assert code(OnDevice(device, a, stream=made)) == want, "what is under way in its stream is waited for"
+    device.current("cuStreamDestroy_v2", made)
+    for told in (None, 1):  # the legacy default stream
+        frame = OnDevice(device, a, stream=ctypes.c_void_p(0))
+        frame.__cuda_array_interface__["stream"] = told
         assert code(frame) == want
     assert psnr(decoded(want, tmp_path, WIDTH, HEIGHT, "nv12")[0], a) > 30
-    assert code(device.put(a), cuda_context=device.context.value) == want
+    assert code(OnDevice(device, a), cuda_context=device.context.value) == want
     packed = numpy.dstack([rgb(0, WIDTH, HEIGHT), rgb(0, WIDTH, HEIGHT)[:, :, 0]])
     with sluice.Encoder(WIDTH, HEIGHT, backend="nvenc", format="rgba") as encoder:
         try:
-            assert IDR in units(encoder.encode(device.put(packed)))
+            assert IDR in units(encoder.encode(OnDevice(device, packed)))
         except sluice.Error as error:
             assert error.status == sluice.Status.EUNSUPPORTED  # it converts RGB itself, or says so
 
@@ -218,7 +249,7 @@ def test_device_memory_lives_as_long_as_it_is_read(device):
     with sluice.Encoder(WIDTH, HEIGHT, backend="nvenc", latency="pipelined", depth=4) as encoder:
         alive = []
         for seq in range(12):
-            frame = device.put(picture(seq))
+            frame = OnDevice(device, picture(seq))
             alive.append(weakref.ref(frame))
             encoder.submit(frame, seq)
             del frame
@@ -226,13 +257,13 @@ def test_device_memory_lives_as_long_as_it_is_read(device):
             assert sum(ref() is not None for ref in alive) <= 5
         encoder.flush_pipeline()
         assert not any(ref() for ref in alive)
-        frame = device.put(picture())
+        frame = OnDevice(device, picture())
         alive = weakref.ref(frame)
         encoder.submit(frame, 99)
         del frame
     assert alive() is None, "lost with close()"
     with sluice.Encoder(WIDTH, HEIGHT, backend="nvenc") as encoder:
-        frame = device.put(picture())
+        frame = OnDevice(device, picture())
         alive = weakref.ref(frame)
         encoder.encode(frame)
         del frame
@@ -241,41 +272,62 @@ def test_device_memory_lives_as_long_as_it_is_read(device):
 
 def test_nvenc_takes_device_memory(device, nvenc):
     with nvenc(WIDTH, HEIGHT, cuda_context=device.context.value) as encoder:
-        assert IDR in units(encoder.encode(device.put(picture())))
-        for wrong in (device.put(picture()[:-1]), device.put(picture(), stream=0), device.put(picture(), typestr="<f4")):
+        assert IDR in units(encoder.encode(OnDevice(device, picture())))
+        wrong = OnDevice(device, picture())
+        for changes in ({"shape": (HEIGHT, WIDTH)}, {"stream": 0}, {"typestr": "<f4"}, {"strides": (WIDTH * 2, 2)}):
             with pytest.raises(ValueError):
-                encoder.encode(wrong)
-        assert SLICE in units(encoder.encode(device.put(picture(), 32)))
+                encoder.encode(Changed(wrong, changes))
+        assert SLICE in units(encoder.encode(OnDevice(device, picture(), 32)))
 
 
-def test_ranges_for_profilers(device, nvenc):
+class StandIn:
+    """What tests ask of the stand-in: tests/standin/nvenc/standin.h, struct standin_control."""
+
+    def __init__(self, device):
+        get = getattr(device.cuda, "standin_control", None)
+        if get is None:
+            pytest.skip("no stand-in to ask")
+        get.restype = ctypes.POINTER(ctypes.c_void_p * 7)
+        table = get().contents
+        self.reset = ctypes.CFUNCTYPE(None)(table[0])
+        self.inject = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_uint, ctypes.c_int)(table[1])
+        self.ranges = ctypes.CFUNCTYPE(ctypes.c_char_p)(table[6])
+        self.reset()
+
+
+@pytest.fixture
+def standin(device):
+    asked = StandIn(device)
+    yield asked
+    asked.reset()
+
+
+def test_ranges_for_profilers(device, standin, nvenc):
     """Existing profiles look for these names."""
     if not sluice.nvenc.nvtx_enabled:
         pytest.skip("no libnvToolsExt.so.1, and no stand-in of it")
-    control = getattr(device.cuda, "standin_control", None)
-    if control is None:
-        pytest.skip("no stand-in to ask")
-    control.restype = ctypes.POINTER(ctypes.c_void_p * 7)
-    table = control().contents
-    ranges = ctypes.CFUNCTYPE(ctypes.c_char_p)(table[6])
-    ctypes.CFUNCTYPE(None)(table[0])()
     with nvenc(WIDTH, HEIGHT) as encoder:
-        encoder.encode(device.put(picture()))
-    told = ranges().decode()
+        encoder.encode(OnDevice(device, picture()))
+    told = standin.ranges().decode()
     for name in ("pdum.encode", "pdum.read_cai", "pdum.copy_to_nvenc", "pdum.submit", "pdum.collect_output"):
         assert name + ">" in told
     assert told.count(">") == told.count("<")
 
 
-def test_a_lost_device_is_a_runtime_error(nvenc):
-    if "SLUICE_STANDIN_FAIL" in os.environ:
-        pytest.skip("something fails already")
-    with nvenc(WIDTH, HEIGHT) as encoder:
-        encoder.encode(picture())
-        os.environ["SLUICE_STANDIN_FAIL"] = "nvEncEncodePicture:1:8"
-        try:
-            with pytest.raises(RuntimeError) as caught:
-                encoder.encode(picture(1))
-        finally:
-            del os.environ["SLUICE_STANDIN_FAIL"]
+def test_what_fails_at_the_device(standin, nvenc):
+    generic = 20  # NV_ENC_ERR_GENERIC
+    standin.inject(b"nvEncOpenEncodeSessionEx", 1, generic)
+    with pytest.raises(RuntimeError):
+        nvenc(WIDTH, HEIGHT)
+    standin.reset()
+    encoder = nvenc(WIDTH, HEIGHT)
+    encoder.encode(picture())
+    standin.reset()
+    standin.inject(b"nvEncEncodePicture", 1, generic)
+    with pytest.raises(RuntimeError) as caught:
+        encoder.encode(picture(1))
     assert isinstance(caught.value.__cause__, sluice.Error)
+    with pytest.raises(RuntimeError):
+        encoder.encode(picture(2))
+    encoder.close()
+    assert encoder.flush() == b""

@@ -17,7 +17,7 @@ import numpy
 import pytest
 
 import sluice
-from sluice import _options
+from sluice import _options, _picture
 from conftest import RELEASE, ROOT, run
 
 WIDTH, HEIGHT = 160, 90
@@ -322,6 +322,11 @@ def test_what_is_no_picture(frame):
 def test_cuda_memory_is_checked_and_let_go():
     """Without a device, down to the backend that does not read it."""
     a = rgb()
+    for told, want in ((None, 0), (1, 0), (2, 2), (0x7F0000001000, 0x7F0000001000)):
+        frame = Interface("__cuda_array_interface__", padded(a), version=3, stream=told)
+        taken = _picture.take(frame, None, WIDTH, HEIGHT)
+        assert (taken.memory, taken.stream, taken.owner[0]) == (_picture.CUDA, want, frame)
+        assert taken.planes == ((frame.array.ctypes.data, 0, WIDTH * 3 + 7),)
     with sluice.Encoder(WIDTH, HEIGHT, **FAST) as encoder:
         for stream in (None, 1, 2, 0x7F0000001000):
             frame = Interface("__cuda_array_interface__", a, version=3, stream=stream)
