@@ -96,9 +96,10 @@ def test_one_in_one_out(tmp_path):
 
 
 def test_an_idr_on_demand_alone():
+    frames = [rgb(i) for i in range(60)]
     for gop in (300, 0):
         with sluice.Encoder(WIDTH, HEIGHT, gop=gop, **FAST) as encoder:
-            keys = [i for i in range(60) if IDR in units(encoder.encode(rgb(i), i == 41))]
+            keys = [i for i, frame in enumerate(frames) if IDR in units(encoder.encode(frame, i == 41))]
         assert keys == [0, 41]
 
 
@@ -167,8 +168,7 @@ def test_colours(width, height, tmp_path):
     assert told.strip() == f"tv,{want}"
 
 
-@pytest.mark.parametrize("fps,want", [(30, "30/1"), (29.97, "2997/100"), (Fraction(30000, 1001), "30000/1001"),
-                                      ("30000/1001", "30000/1001"), ("25", "25/1"), (12.5, "25/2")])
+@pytest.mark.parametrize("fps,want", [(29.97, "2997/100"), (Fraction(30000, 1001), "30000/1001"), ("25", "25/1")])
 def test_rates_are_exact(fps, want, tmp_path):
     with sluice.Encoder(WIDTH, HEIGHT, fps=fps, **FAST) as encoder:
         (tmp_path / "out.264").write_bytes(encoder.encode(rgb()))
@@ -277,11 +277,12 @@ def test_every_kind_of_yuv():
 
 def test_pictures_of_10_bits_and_4_4_4(tmp_path):
     deep = nv12().astype(numpy.uint16) << 8
-    want = code(deep)
-    assert code(padded(deep)) == want
-    assert code((deep[:HEIGHT], deep[HEIGHT:])) == want
-    assert code(deep.tobytes(), format="p010") == want
-    assert psnr(decoded(want, tmp_path, format="nv12")[0], nv12()) > 36
+    for profile in ("high", "high10"):
+        want = code(deep, profile=profile)
+        assert code(padded(deep), profile=profile) == want
+        assert code((deep[:HEIGHT], deep[HEIGHT:]), profile=profile) == want
+        assert code(deep.tobytes(), profile=profile, format="p010") == want
+        assert psnr(decoded(want, tmp_path, format="nv12")[0], nv12()) > 36
     full = numpy.stack([rgb()[:, :, 1]] * 3)
     want = code(full, profile="high444")
     assert code(tuple(full), profile="high444") == want
@@ -506,9 +507,9 @@ def test_the_lock_is_not_held():
 
 def test_one_encoder_in_two_threads():
     """The second one is told, and nothing else happens."""
-    frame = numpy.random.default_rng(1).integers(0, 255, (720, 1280, 3), numpy.uint8)
+    frame = numpy.random.default_rng(1).integers(0, 255, (360, 640, 3), numpy.uint8)
     refused = {}
-    with sluice.Encoder(1280, 720, **FAST) as encoder:
+    with sluice.Encoder(640, 360, **FAST) as encoder:
         done = threading.Event()
 
         def work():
@@ -522,7 +523,7 @@ def test_one_encoder_in_two_threads():
             done.set()
         thread = threading.Thread(target=work)
         thread.start()
-        small = rgb(0, 1280, 720)
+        small = rgb(0, 640, 360)
         tries = {"encode": lambda: encoder.encode(small), "flush": encoder.flush, "recover": lambda: encoder.recover(0),
                  "reconfigure": lambda: encoder.reconfigure(crf=30)}
         while not done.is_set() and len(refused) < len(tries):
