@@ -23,6 +23,7 @@ help:
 	@echo 'make bench    the measurements'
 	@echo 'make fuzz     libFuzzer on every target, FUZZ_SECONDS=60 each'
 	@echo 'make format   clang-format on every C file'
+	@echo 'make wheel    the Python package as a wheel, in build/python/wheel'
 	@echo 'make install  PREFIX=/usr/local DESTDIR='
 	@echo 'make clean    everything that was built'
 
@@ -69,6 +70,10 @@ fuzz: deps-check
 format:
 	@tools/check_format -i
 
+wheel: build
+	@$(NINJA) -C build wheel
+	@ls build/python/wheel/*.whl
+
 install: build
 	@DESTDIR='$(DESTDIR)' $(MESON) install -C build
 
@@ -76,4 +81,4 @@ clean:
 	rm -rf build build-* out
 
 .PHONY: all help deps-build deps-demo deps-check deps-bench web compile build demo check soak bench \
-    fuzz format install clean
+    fuzz format wheel install clean

@@ -10,7 +10,10 @@
     with sluice.FrameReader("film.mp4") as reader:  # numpy arrays, no more read than they need
         still = reader.at(1.5)
 
-See help(sluice.remux) for sources and options, and docs/python.md.
+    with sluice.Encoder(1280, 720) as encoder:      # a picture in, its H.264 out, at once
+        socket.send(encoder.encode(pixels))
+
+See help(sluice.remux) for sources and options, help(sluice.Encoder), and docs/python.md.
 """
 from __future__ import annotations
 
@@ -20,12 +23,15 @@ from fractions import Fraction
 from typing import Any
 
 from . import _sluice
+from ._encoder import AccessUnit, Encoder, encoders
 from ._error import Error
 from ._frames import FrameReader
 from ._remux import Progress, Remux, remux, segment
+from .nvenc import NvencEncoder
+from .videotoolbox import VtEncoder
 
-__all__ = ["Error", "FrameReader", "Progress", "Remux", "Status", "features", "licence", "probe", "remux",
-           "segment"]
+__all__ = ["AccessUnit", "Encoder", "Error", "FrameReader", "NvencEncoder", "Progress", "Remux", "Status",
+           "VtEncoder", "encoders", "features", "licence", "probe", "remux", "segment"]
 
 __version__, licence, features = _sluice.version()
 

@@ -47,7 +47,12 @@ class Option(NamedTuple):
         return text
 
 
-REMUX = {o.keyword: o for o in map(Option._make, _sluice.remux_options()) if o.key not in _NOT_HERE}
+def _table(rows: list[Any]) -> dict[str, Option]:
+    return {o.keyword: o for o in map(Option._make, rows) if o.key not in _NOT_HERE}
+
+
+REMUX = _table(_sluice.remux_options())
+ENCODER = _table(_sluice.encoder_options())
 
 
 def _rational(value: Any) -> str:
@@ -96,15 +101,16 @@ def _text(option: Option, value: Any) -> str:
                         f"{type(value).__name__}: {value!r}") from None
 
 
-def to_text(function: str, keywords: dict[str, Any]) -> list[tuple[str, str]]:
+def to_text(function: str, keywords: dict[str, Any],
+            table: "dict[str, Option]" = REMUX) -> list[tuple[str, str]]:
     """(key, text) for the library, in the order given. None leaves the default."""
     pairs = []
     for keyword, value in keywords.items():
-        option = REMUX.get(keyword)
+        option = table.get(keyword)
         if option is None:
             raise TypeError(f"{function}() got an unexpected keyword argument {keyword!r}" +
                             "".join(f"; did you mean {near!r}?" for near in
-                                    difflib.get_close_matches(keyword, REMUX, 1)))
+                                    difflib.get_close_matches(keyword, table, 1)))
         if value is None:
             continue
         values = value if option.type == "list" and not isinstance(value, str) else [value]
@@ -112,10 +118,10 @@ def to_text(function: str, keywords: dict[str, Any]) -> list[tuple[str, str]]:
     return pairs
 
 
-def describe(function: Any, without: tuple[str, ...] = ()) -> Any:
+def describe(function: Any, table: "dict[str, Option]" = REMUX, without: tuple[str, ...] = ()) -> Any:
     """Decorator: gives a function that takes **options their names, defaults and help."""
     own = inspect.signature(function)
-    options = [o for o in REMUX.values() if o.keyword not in own.parameters]
+    options = [o for o in table.values() if o.keyword not in (*own.parameters, *without)]
     parameters = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
     lines = [inspect.cleandoc(function.__doc__), "", "Options:"]
     for o in options:

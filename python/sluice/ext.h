@@ -17,8 +17,9 @@
 /* What belongs to one import of the module. */
 struct ext_state {
     PyObject *error;      /* sluice.Error */
-    PyObject *remux_type; /* the types made from ext_remux_spec and ext_frames_spec */
+    PyObject *remux_type; /* the types made from the specs below */
     PyObject *frames_type;
+    PyObject *encoder_type;
 };
 
 struct ext_state *ext_state_of(PyObject *module);
@@ -33,6 +34,9 @@ bool ext_set_options(const struct ext_state *state, const struct sl_option *tabl
 
 /* probe(path: bytes) -> dict */
 PyObject *ext_probe(PyObject *module, PyObject *path);
+
+/* backend(index) -> {name, codec, available, …}, or None past the last one */
+PyObject *ext_backend(PyObject *module, PyObject *index);
 
 /* Messages of the library that wait for Python. Part of an object that was zeroed. */
 struct ext_message;
@@ -51,5 +55,6 @@ PyObject *ext_log_take(struct ext_log *l);
 
 extern PyType_Spec ext_remux_spec;
 extern PyType_Spec ext_frames_spec;
+extern PyType_Spec ext_encoder_spec;
 
 #endif

@@ -76,14 +76,12 @@ static PyObject *choices_of(const struct sl_option *o)
     return list;
 }
 
-/* remux_options() -> [(key, type, default | None, choices, metavar | None, help)] */
-static PyObject *remux_options(PyObject *module, PyObject *unused)
+/* [(key, type, default | None, choices, metavar | None, help)] */
+static PyObject *list_options(const struct sl_option *table)
 {
     PyObject *list = PyList_New(0);
-    (void)module;
-    (void)unused;
 
-    for (const struct sl_option *o = sl_remux_options(); list && o->key; o++) {
+    for (const struct sl_option *o = table; list && o->key; o++) {
         PyObject *entry = Py_BuildValue("(sszNzs)", o->key, type_name(o->type), o->value_default,
                                         choices_of(o), o->metavar, o->help ? o->help : "");
         if (!entry || PyList_Append(list, entry) < 0) {
@@ -92,6 +90,20 @@ static PyObject *remux_options(PyObject *module, PyObject *unused)
         Py_XDECREF(entry);
     }
     return list;
+}
+
+static PyObject *remux_options(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return list_options(sl_remux_options());
+}
+
+static PyObject *encoder_options(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return list_options(sl_encoder_options());
 }
 
 /* statuses() -> {"EINVAL": 1, …} */
@@ -140,7 +152,8 @@ static int module_exec(PyObject *module)
         return -1;
     }
     return add_type(module, &ext_remux_spec, "Remux", &state->remux_type) ||
-                   add_type(module, &ext_frames_spec, "Frames", &state->frames_type)
+                   add_type(module, &ext_frames_spec, "Frames", &state->frames_type) ||
+                   add_type(module, &ext_encoder_spec, "Encoder", &state->encoder_type)
                ? -1
                : 0;
 }
@@ -152,6 +165,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
         Py_VISIT(state->error);
         Py_VISIT(state->remux_type);
         Py_VISIT(state->frames_type);
+        Py_VISIT(state->encoder_type);
     }
     return 0;
 }
@@ -163,6 +177,7 @@ static int module_clear(PyObject *module)
         Py_CLEAR(state->error);
         Py_CLEAR(state->remux_type);
         Py_CLEAR(state->frames_type);
+        Py_CLEAR(state->encoder_type);
     }
     return 0;
 }
@@ -173,6 +188,8 @@ static void module_free(void *module)
 }
 
 static PyMethodDef methods[] = {
+    {"backend", ext_backend, METH_O, NULL},
+    {"encoder_options", encoder_options, METH_NOARGS, NULL},
     {"probe", ext_probe, METH_O, NULL},
     {"remux_options", remux_options, METH_NOARGS, NULL},
     {"statuses", statuses, METH_NOARGS, NULL},
