@@ -247,7 +247,7 @@ static void contest(enum sl_pixel_format from, enum sl_pixel_format to, int32_t 
     int n = open_all(c, &ring), pictures = memory ? ring.count : 20;
     for (int round = -1; round < rounds; round++) { /* -1: to warm up */
         for (int k = 0; k < n; k++) {
-            struct contender *one = &c[(k + round + 1) % n]; /* nobody is always first */
+            struct contender *one = &c[(k + round + n) % n]; /* nobody is always first */
             double start = cpu_ms();
             for (int i = 0; i < pictures; i++) {
                 one->run(one, &ring, i % ring.count);
