@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/lru.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/lru.h"
 #include "unit.h"
 
 struct thing {

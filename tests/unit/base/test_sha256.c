@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/sha256.h"
-
 #include <string.h>
 
+#include "base/sha256.h"
 #include "unit.h"
 
 /* FIPS 180-4 examples (NIST), and one whose padding needs a block of its own. */
