@@ -4,6 +4,7 @@
 #include <sluice/serve.h>
 
 #include "api/params.h"
+#include "api/serve_media.h"
 #include "base/error.h"
 #include "serve/server.h"
 
@@ -58,6 +59,7 @@ static bool is_terminated(const struct sl_serve_params *p)
 enum sl_status sl_server_open(struct sl_server **out, const struct sl_serve_params *params,
                               const struct sl_log *log, struct sl_error *err)
 {
+    struct sl_media_engine engine;
     enum sl_status status;
 
     if (!out) {
@@ -78,7 +80,8 @@ enum sl_status sl_server_open(struct sl_server **out, const struct sl_serve_para
         return sl_fail(err, SL_EINVAL, "listen", "an address is expected");
     }
     status = check_numbers(params, err);
-    return status == SL_OK ? sl_serve_open(out, params, NULL, log, err) : status;
+    sl_serve_media_engine(&engine, log);
+    return status == SL_OK ? sl_serve_open(out, params, &engine, log, err) : status;
 }
 
 uint16_t sl_server_port(const struct sl_server *server)

@@ -44,7 +44,7 @@ enum sl_status sl_media_create(struct sl_media **out, const struct sl_media_para
         return sl_fail_memory(err);
     }
     m->params = *params;
-    m->engine = params->engine;
+    m->engine = *params->engine;
     m->log = log;
     m->root = -1;
     (void)pthread_mutex_init(&m->lock, NULL);
@@ -302,7 +302,7 @@ static void abandon(struct sl_flight *f)
     }
     sl_cancel_set(&f->cancel);
     if (f->stream && f->stream->stream) {
-        f->media->engine->stream_cancel(f->stream->stream);
+        f->media->engine.stream_cancel(f->stream->stream);
     }
     if (f->listed) {
         sl_lru_remove(&f->media->flights, &f->node);
@@ -547,7 +547,7 @@ static void close_stream(void *arg, const struct sl_cancel *cancel)
 
     (void)cancel;
     if (s->stream) {
-        m->engine->stream_close(s->stream);
+        m->engine.stream_close(s->stream);
     }
     sl_media_source_put(m, &s->source);
     (void)pthread_mutex_lock(&m->lock);

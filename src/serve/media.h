@@ -86,7 +86,7 @@ struct sl_media_engine {
 /* ---- the library -------------------------------------------------------------------------- */
 
 struct sl_media_params {
-    const struct sl_media_engine *engine; /* must outlive the library */
+    const struct sl_media_engine *engine; /* copied; what it points to must outlive the library */
     const char *root;                     /* directory; NULL or "": none */
     const char *cache;                    /* directory; NULL or "": nothing is kept on disk */
     int64_t cache_size;                   /* bytes on disk */

@@ -59,7 +59,7 @@ struct sl_media_counts {
 
 struct sl_media {
     struct sl_media_params params; /* its texts are not to be used after sl_media_create */
-    const struct sl_media_engine *engine;
+    struct sl_media_engine engine;
     const struct sl_log *log;
     int root; /* descriptor; -1: none */
     bool have_openat2;

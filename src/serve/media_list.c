@@ -164,11 +164,11 @@ static enum sl_status look_into(const struct sl_flight *f, const struct entry *e
     if (status == SL_OK) {
         const struct sl_media_input input = {.file = file, .name = e->path};
 
-        status = m->engine->open(m->engine->opaque, &input, &source, &f->cancel, err);
+        status = m->engine.open(m->engine.opaque, &input, &source, &f->cancel, err);
     }
     if (status == SL_OK) {
-        status = m->engine->describe(source, out, err);
-        m->engine->close(source);
+        status = m->engine.describe(source, out, err);
+        m->engine.close(source);
     }
     sl_file_unref(&file);
     return status == SL_OK ? sl_writer_finish(out, err) : status;

@@ -183,7 +183,7 @@ void sl_media_identify(const struct sl_media *m, const char *name, const struct 
     char text[256];
     int n = snprintf(
         text, sizeof text, "%s\n%" PRIxMAX ":%" PRIxMAX ":%" PRIxMAX ":%" PRIxMAX ".%lx\n",
-        m->engine->version, (uintmax_t)st->st_dev, (uintmax_t)st->st_ino, (uintmax_t)st->st_size,
+        m->engine.version, (uintmax_t)st->st_dev, (uintmax_t)st->st_ino, (uintmax_t)st->st_size,
         (uintmax_t)st->st_mtim.tv_sec, (unsigned long)st->st_mtim.tv_nsec);
 
     sl_sha256_init(&h);

@@ -181,7 +181,7 @@ static enum sl_status finish_playlist(struct sl_flight *f, struct sl_answer *a,
 
 static enum sl_status make(struct sl_flight *f, struct sl_answer *a, struct sl_error *err)
 {
-    const struct sl_media_engine *engine = f->media->engine;
+    const struct sl_media_engine *engine = &f->media->engine;
     const struct sl_media_ask *ask = &f->want->ask;
     enum sl_status status;
 
@@ -331,7 +331,7 @@ static enum sl_status open_stream(struct sl_flight *f, struct sl_error *err)
     f->source = NULL;
     s->costly = f->costly;
     s->want = sl_media_want_copy(f->want);
-    status = s->want ? m->engine->stream_open(s->source->source, &f->want->ask, &s->stream, err)
+    status = s->want ? m->engine.stream_open(s->source->source, &f->want->ask, &s->stream, err)
                      : sl_fail_memory(err);
     (void)pthread_mutex_lock(&m->lock); /* who leaves may cancel it from now on */
     s->busy = status == SL_OK;
@@ -366,7 +366,7 @@ static void run_list(struct sl_flight *f)
 
 static void note_settings(struct sl_flight *f)
 {
-    const char *text = f->media->engine->settings(f->source->source);
+    const char *text = f->media->engine.settings(f->source->source);
     uint8_t digest[SL_SHA256_SIZE];
 
     sl_sha256(text, strlen(text), digest);
@@ -396,7 +396,7 @@ void sl_flight_run(void *arg, const struct sl_cancel *cancel)
     if (sl_media_source_get(f) != SL_SOURCE_READY) {
         return;
     }
-    f->costly = f->media->engine->costly(f->source->source, &f->want->ask);
+    f->costly = f->media->engine.costly(f->source->source, &f->want->ask);
     note_settings(f);
     if (f->want->ask.what == SL_MEDIA_STREAM) {
         if (f->head_only) {

@@ -11,7 +11,7 @@
 static void close_one(const struct sl_media *m, struct sl_media_source *s)
 {
     if (s->ready) {
-        m->engine->close(s->source);
+        m->engine.close(s->source);
     }
     sl_free(s);
 }
@@ -83,7 +83,7 @@ static enum sl_status open_source(struct sl_flight *f, struct sl_media_source *s
         .header_count = w->header_count,
     };
     /* Not the flight's flag: others wait for this source, too, and it is kept. */
-    return f->media->engine->open(f->media->engine->opaque, &input, &s->source, &f->media->cancel,
+    return f->media->engine.open(f->media->engine.opaque, &input, &s->source, &f->media->cancel,
                                   err);
 }
 
