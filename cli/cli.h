@@ -20,6 +20,7 @@ int cmd_probe(int argc, char **argv);
 int cmd_remux(int argc, char **argv);
 int cmd_schedule(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_sign(int argc, char **argv);
 
 /* What sl_log messages go through: "sluice: text" on standard error, as verbose as asked for. */
 extern const struct sl_log cli_log;

@@ -67,6 +67,18 @@ static void *watch_signals(void *opaque)
     return NULL;
 }
 
+static void announce(const struct serve_command *c, unsigned port)
+{
+    const char *what = c->root ? c->root : c->params.media, *listen = c->params.listen;
+
+    if (strncmp(listen, "unix:", 5) == 0) {
+        printf("serving %s at %s\n", what, listen);
+        return;
+    }
+    printf("serving %s at %s://", what, c->params.tls_cert[0] ? "https" : "http");
+    printf(strchr(listen, ':') ? "[%s]:%u/\n" : "%s:%u/\n", listen, port);
+}
+
 static int serve(const struct serve_command *c)
 {
     struct sl_error err = {0};
@@ -88,9 +100,7 @@ static int serve(const struct serve_command *c)
         sl_server_destroy(&server);
         return CLI_FAILED;
     }
-    printf("serving %s at http://", c->root);
-    printf(strchr(c->params.listen, ':') ? "[%s]:%u/\n" : "%s:%u/\n", c->params.listen,
-           sl_server_port(server));
+    announce(c, sl_server_port(server));
     (void)fflush(stdout); /* whoever started us may be waiting for the address */
     if (sl_server_run(server, &err) != SL_OK) {
         status = cli_report(&err);
@@ -105,10 +115,11 @@ int cmd_serve(int argc, char **argv)
 {
     const struct cli_command command = {
         .name = "serve",
-        .arguments = "DIR",
+        .arguments = "[DIR]",
         .summary = "Serves DIR over HTTP. The page at / plays the ladders in it and in the two "
-                   "levels of directories below.",
-        .example = "sluice serve out --port 8080",
+                   "levels of directories below. With --media, the media files below that "
+                   "directory are streamed at /media/, converted where a browser needs it.",
+        .example = "sluice serve --media ~/films --port 8080",
         .table = sl_serve_options(),
     };
     struct serve_command c = {.root = NULL};
@@ -122,11 +133,11 @@ int cmd_serve(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    if (!c.root) {
+    if (!c.root && !c.params.media[0]) {
         (void)fprintf(stderr, "sluice: no directory is named (see: sluice serve --help)\n");
         return CLI_USAGE;
     }
-    (void)snprintf(c.params.root, sizeof c.params.root, "%s", c.root);
+    (void)snprintf(c.params.root, sizeof c.params.root, "%s", c.root ? c.root : "");
     if (c.params.access_log) {
         c.params.access = write_access;
         (void)setvbuf(stdout, NULL, _IOLBF, 0);

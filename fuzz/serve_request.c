@@ -65,7 +65,7 @@ static void check_answers(const struct sl_request *r)
     const struct sl_validators v = {"\"a-b-c.d\"", 784111777};
     static const int64_t sizes[] = {0, 1, 1000, INT64_MAX};
     struct sl_access access = {.request = r, .status = 200, .whole = true, .now = NOW};
-    struct sockaddr_storage peer = {0};
+    const struct sl_client client = {.text = "-"};
     struct sl_reply reply;
     struct sl_writer out;
     int status = sl_condition_check(r, &v, NOW);
@@ -86,8 +86,10 @@ static void check_answers(const struct sl_request *r)
     sl_writer_clear(&out);
     sl_reply_clear(&reply);
 
-    access.peer = &peer;
-    sl_access_line(&access, &out);
+    access.client = &client;
+    for (int format = SL_ACCESS_PLAIN; format <= SL_ACCESS_JSON; format++) {
+        sl_access_line(&access, (enum sl_access_format)format, &out);
+    }
     for (size_t i = 0; i < out.size; i++) { /* nothing that could forge a line of the log */
         require(out.data[i] >= 0x20 && out.data[i] < 0x7f);
     }

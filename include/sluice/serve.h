@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /** @file
  * Serve: one directory over HTTP/1.1 (RFC 9110, RFC 9112), made for segments and playlists that
- * appear while they are being watched, with a page at "/" that plays what is found below.
+ * appear while they are being watched, with a page at "/" that plays what is found below; and the
+ * media files below another, streamed on demand.
  */
 #ifndef SLUICE_SERVE_H
 #define SLUICE_SERVE_H
@@ -17,8 +18,11 @@ extern "C" {
 /** Settings of a server. Fill with sl_serve_params_default(), then change. */
 struct sl_serve_params {
     uint32_t struct_size; /**< set by sl_serve_params_default() */
-    char root[4096];      /**< the directory to serve; nothing outside of it is ever opened */
-    char listen[64];      /**< address or host name to listen on */
+    char root[4096];      /**< the directory to serve; nothing outside of it is ever opened; may be
+                               empty where media is set */
+    char media[4096];     /**< the directory whose media files are streamed below /media/; empty:
+                               none */
+    char listen[128];     /**< address or host name to listen on, or "unix:" and a path */
     int64_t port;         /**< 0: any free one, see sl_server_port() */
     int64_t threads;      /**< event loops; 0: one per processor */
     int64_t connections;  /**< most connections at a time; what comes on top is told 503 */
@@ -26,6 +30,21 @@ struct sl_serve_params {
     struct sl_rational idle_timeout;   /**< seconds between requests */
     struct sl_rational write_timeout;  /**< seconds in which a reader must take 1 KiB for each */
     struct sl_rational grace;          /**< seconds that running answers get after a stop */
+    int64_t rate;         /**< requests a second that one client may go on making; 0: any number */
+    int64_t burst;        /**< requests that it may make at once */
+    int64_t transcodes;   /**< answers that are coded at a time; 0: one per processor */
+    int64_t waiting;      /**< those that may wait for that; what comes on top is told 503 */
+    int64_t streams;      /**< continuous streams at a time */
+    int64_t sources;      /**< media files that are kept open */
+    int64_t cache_memory; /**< MiB of answers that are kept in memory */
+    char cache[4096];     /**< directory for coded answers; empty: none */
+    int64_t cache_size;   /**< MiB that it may grow to */
+    char sign_key_file[4096]; /**< set: nothing plays without a link signed by sl_sign_url() */
+    char tls_cert[4096];      /**< PEM; with tls_key: HTTPS */
+    char tls_key[4096];       /**< PEM */
+    int forwarded; /**< 1: the last address in X-Forwarded-For is the client's (a proxy in front) */
+    int metrics;   /**< 1: /metrics tells what was counted */
+    int log_format;      /**< of the lines of access: 0 plain, 1 common, 2 JSON */
     int64_t segment_age; /**< Cache-Control max-age of media files; 0: no-cache (docs/serve.md) */
     int access_log;      /**< 1: the front end wants one line per request; the library ignores it */
     /**
@@ -78,6 +97,31 @@ SL_API void sl_server_stop(struct sl_server *server);
 
 /** Destroys and zeroes the pointer. NULL is fine. Never while sl_server_run() is running. */
 SL_API void sl_server_destroy(struct sl_server **server);
+
+/** Settings of a signed link. Fill with sl_sign_params_default(), then change. */
+struct sl_sign_params {
+    uint32_t struct_size;     /**< set by sl_sign_params_default() */
+    char sign_key_file[4096]; /**< the same as the server's */
+    int64_t valid;            /**< seconds from now on */
+    char scope[4096];         /**< path that ends with "/": all below is allowed; empty: the
+                                   directory of a playlist, and no more than itself of all else */
+    char address[64];         /**< the only client that may use it; empty: anybody */
+};
+
+/** As sl_serve_params_default(). */
+SL_NODISCARD SL_API enum sl_status sl_sign_params_default(struct sl_sign_params *params,
+                                                          uint32_t size, struct sl_error *err);
+
+/** The option table of struct sl_sign_params. Static storage. */
+SL_API const struct sl_option *sl_sign_options(void);
+
+/**
+ * Writes @p url (a path with or without scheme and host) with its signature into @p out,
+ * terminated. Returns: SL_EINVAL for what is no such address, for settings, and where @p size is
+ * too small; SL_ENOTFOUND or SL_EIO for the key file. Thread-safety: reentrant.
+ */
+SL_NODISCARD SL_API enum sl_status sl_sign_url(const char *url, const struct sl_sign_params *params,
+                                               char *out, uint32_t size, struct sl_error *err);
 
 #ifdef __cplusplus
 }

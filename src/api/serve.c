@@ -4,6 +4,7 @@
 #include <sluice/serve.h>
 
 #include "api/params.h"
+#include "api/serve_media.h"
 #include "base/error.h"
 #include "serve/server.h"
 
@@ -41,9 +42,24 @@ static bool is_text(const char *field, size_t size)
     return field[0] != '\0' && memchr(field, '\0', size) != NULL;
 }
 
+static bool is_terminated(const struct sl_serve_params *p)
+{
+    if (!memchr(p->root, '\0', sizeof p->root)) { /* the one text that has no option */
+        return false;
+    }
+    for (const struct sl_option *o = sl_serve_table(); o->key; o++) {
+        if (o->type == SL_OPTION_STRING &&
+            !memchr((const char *)p + o->offset, '\0', o->capacity)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum sl_status sl_server_open(struct sl_server **out, const struct sl_serve_params *params,
                               const struct sl_log *log, struct sl_error *err)
 {
+    struct sl_media_engine engine;
     enum sl_status status;
 
     if (!out) {
@@ -54,14 +70,18 @@ enum sl_status sl_server_open(struct sl_server **out, const struct sl_serve_para
         return status;
     }
     *out = NULL;
-    if (!is_text(params->root, sizeof params->root)) {
+    if (!is_terminated(params)) {
+        return sl_fail(err, SL_EINVAL, NULL, "a text in the settings has no end");
+    }
+    if (!params->root[0] && !params->media[0]) {
         return sl_fail(err, SL_EINVAL, "root", "a directory is expected");
     }
     if (!is_text(params->listen, sizeof params->listen)) {
         return sl_fail(err, SL_EINVAL, "listen", "an address is expected");
     }
     status = check_numbers(params, err);
-    return status == SL_OK ? sl_serve_open(out, params, log, err) : status;
+    sl_serve_media_engine(&engine, log);
+    return status == SL_OK ? sl_serve_open(out, params, &engine, log, err) : status;
 }
 
 uint16_t sl_server_port(const struct sl_server *server)

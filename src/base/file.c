@@ -17,12 +17,45 @@ static enum sl_status check_regular(const struct stat *st, const char *path, str
                    S_ISDIR(st->st_mode) ? "a directory" : "a pipe, socket or device");
 }
 
-enum sl_status sl_file_open(struct sl_file **out, const char *path, struct sl_error *err)
+enum sl_status sl_file_wrap(struct sl_file **out, int fd, const char *name, struct sl_error *err)
 {
     struct sl_file *file = NULL;
     struct stat st;
     enum sl_status status;
-    int fd = -1;
+
+    *out = NULL;
+    if (fstat(fd, &st) < 0) {
+        status = sl_fail_errno(err, errno, name, "open");
+        goto out;
+    }
+    status = check_regular(&st, name, err);
+    if (status != SL_OK) {
+        goto out;
+    }
+    file = sl_alloc_zero(sizeof(*file));
+    if (file) {
+        file->name = sl_strdup(name);
+    }
+    if (!file || !file->name) {
+        status = sl_fail_memory(err);
+        goto out;
+    }
+    atomic_init(&file->refs, 1);
+    file->fd = fd;
+    file->size = st.st_size;
+    *out = file;
+    return SL_OK;
+out:
+    (void)close(fd);
+    sl_free(file);
+    return status;
+}
+
+enum sl_status sl_file_open(struct sl_file **out, const char *path, struct sl_error *err)
+{
+    struct stat st;
+    enum sl_status status;
+    int fd;
 
     *out = NULL;
     /* Before open: opening a pipe would wait for its other end. */
@@ -36,33 +69,7 @@ enum sl_status sl_file_open(struct sl_file **out, const char *path, struct sl_er
     do {
         fd = open(path, O_RDONLY | O_CLOEXEC);
     } while (fd < 0 && errno == EINTR);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        status = sl_fail_errno(err, errno, path, "open");
-        goto out;
-    }
-    status = check_regular(&st, path, err);
-    if (status != SL_OK) {
-        goto out;
-    }
-    file = sl_alloc_zero(sizeof(*file));
-    if (file) {
-        file->name = sl_strdup(path);
-    }
-    if (!file || !file->name) {
-        status = sl_fail_memory(err);
-        goto out;
-    }
-    atomic_init(&file->refs, 1);
-    file->fd = fd;
-    file->size = st.st_size;
-    *out = file;
-    return SL_OK;
-out:
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    sl_free(file);
-    return status;
+    return fd < 0 ? sl_fail_errno(err, errno, path, "open") : sl_file_wrap(out, fd, path, err);
 }
 
 struct sl_file *sl_file_ref(struct sl_file *file)

@@ -19,6 +19,9 @@ struct sl_file {
 /* SL_EUNSUPPORTED for what is there but cannot be read by position: a pipe, a directory. */
 SL_NODISCARD enum sl_status sl_file_open(struct sl_file **out, const char *path,
                                          struct sl_error *err);
+/* The same of what is open already: takes fd, whatever it returns. name is for messages. */
+SL_NODISCARD enum sl_status sl_file_wrap(struct sl_file **out, int fd, const char *name,
+                                         struct sl_error *err);
 struct sl_file *sl_file_ref(struct sl_file *file);
 void sl_file_unref(struct sl_file **file);
 

@@ -352,4 +352,5 @@ const struct sl_demuxer_ops sl_demux_mkv = {
     .seek = sl_mkv_seek_to,
     .select = mkv_select,
     .destroy = mkv_destroy,
+    .index = sl_mkv_index,
 };

@@ -122,7 +122,7 @@ struct sl_mkv {
     bool strict;
     bool places_only;
     bool selected; /* wanted counts */
-    bool have_info, have_tracks, have_tags, cues_read;
+    bool have_info, have_tracks, have_tags, cues_read, cues_damaged;
     bool in_cluster, have_time; /* cluster_time counts */
     bool searching;             /* for a cluster behind damage */
     bool told_unknown, told_end;
@@ -207,5 +207,7 @@ int32_t sl_mkv_sound_samples(struct sl_mkv_sound *s, enum sl_codec codec, const 
 /* ---- mkv_seek.c ---- */
 SL_NODISCARD enum sl_status sl_mkv_seek_to(struct sl_demuxer *demuxer, size_t track, int64_t time,
                                            struct sl_error *err);
+SL_NODISCARD enum sl_status sl_mkv_index(struct sl_demuxer *demuxer, size_t track,
+                                         struct sl_index *out, struct sl_error *err);
 
 #endif

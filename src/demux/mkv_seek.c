@@ -24,6 +24,7 @@ static enum sl_status add_cue(struct sl_mkv *m, const struct sl_mkv_cue_point *p
             continue;
         }
         if (m->cue_count == CUES_MAX) {
+            m->cues_damaged = true;
             return SL_OK;
         }
         if (sl_grow((void *)&m->cues, &m->cue_capacity, m->cue_count, sizeof *m->cues, CUES_MAX) !=
@@ -89,6 +90,7 @@ static enum sl_status load_cues(struct sl_mkv *m, struct sl_error *err)
     if (status == SL_EDATA || status == SL_EOF) {
         if (status == SL_EDATA) {
             sl_mkv_tell(m, SL_LOG_WARN, &why, "what follows of Cues is not used");
+            m->cues_damaged = true;
         }
         status = SL_OK;
     }
@@ -108,18 +110,72 @@ static enum sl_status load_cues(struct sl_mkv *m, struct sl_error *err)
     return SL_OK;
 }
 
-/* The cluster of the last cue of this track at or before time; -1: there is none. */
+/* The cluster of the last cue of this track at or before time; where the track has none, of any
+ * other: sound is seldom in Cues, and lies near the pictures. -1: there is none. */
 static int64_t find_cue(const struct sl_mkv *m, size_t track, int64_t time)
 {
-    int64_t found = -1;
+    int64_t found = -1, near = -1;
 
     for (size_t i = 0; i < m->cue_count; i++) {
         const struct sl_mkv_cue *c = &m->cues[i];
-        if (c->track == m->tracks[track].number && sl_mkv_time(m, track, c->ticks) <= time) {
+        if (sl_mkv_time(m, track, c->ticks) > time) {
+            continue;
+        }
+        if (c->track == m->tracks[track].number) {
             found = c->cluster;
+        } else {
+            near = c->cluster;
         }
     }
-    return found;
+    return found >= 0 ? found : near;
+}
+
+enum sl_status sl_mkv_index(struct sl_demuxer *demuxer, size_t track, struct sl_index *out,
+                            struct sl_error *err)
+{
+    struct sl_mkv *m = (struct sl_mkv *)demuxer;
+    int64_t end = sl_window_size(m->window), next = 0;
+    enum sl_status status = SL_OK;
+
+    *out = (struct sl_index){.all_tracks = true};
+    if (track >= m->demuxer.track_count || !sl_window_seekable(m->window)) {
+        return sl_fail(err, SL_EUNSUPPORTED, m->name, "has no index that can be read");
+    }
+    status = load_cues(m, err);
+    if (end < 0 || m->segment_end < end) {
+        end = m->segment_end;
+    }
+    if (m->cues_at > m->first_cluster && m->cues_at < end) {
+        end = m->cues_at;
+    }
+    for (size_t i = 0; i < m->cue_count && status == SL_OK; i++) {
+        const struct sl_mkv_cue *c = &m->cues[i];
+        if (c->track != m->tracks[track].number) {
+            continue;
+        }
+        if (sl_grow((void *)&out->entries, &out->capacity, out->count, sizeof *out->entries,
+                    SL_INDEX_MAX) != SL_OK) {
+            status = sl_fail_memory(err);
+            break;
+        }
+        /* the offset for now */
+        out->entries[out->count++] =
+            (struct sl_index_entry){sl_mkv_time(m, track, c->ticks), c->cluster};
+    }
+    if (status == SL_OK && (out->count == 0 || m->cues_damaged)) {
+        status = sl_fail(err, SL_EUNSUPPORTED, m->name, "has no whole Cues of track %zu", track);
+    }
+    next = end;
+    for (size_t i = out->count; i-- > 0 && status == SL_OK;) {
+        int64_t at = out->entries[i].bytes;
+        out->entries[i].bytes = next > at && next < INT64_MAX ? next - at : 0;
+        next = at;
+    }
+    if (status != SL_OK) {
+        sl_free(out->entries);
+        *out = (struct sl_index){.count = 0};
+    }
+    return status;
 }
 
 /* ---- searching ---------------------------------------------------------------------------- */
@@ -172,6 +228,9 @@ static enum sl_status scan(struct sl_mkv *m, size_t track, int64_t from, int64_t
             (best->cluster < 0 || t >= best->time)) {
             best->cluster = cluster;
             best->time = t;
+        }
+        if (best->cluster >= 0 && best->time == time) {
+            break; /* none can be better */
         }
     }
     m->wanted = wanted;

@@ -459,4 +459,5 @@ const struct sl_demuxer_ops sl_demux_mp4 = {
     .seek = sl_mp4_seek,
     .select = mp4_select,
     .destroy = mp4_destroy,
+    .index = sl_mp4_index,
 };

@@ -256,6 +256,8 @@ SL_NODISCARD enum sl_status sl_mp4_pass_media(struct sl_mp4 *d, struct sl_error 
 /* mp4_seek.c */
 SL_NODISCARD enum sl_status sl_mp4_seek(struct sl_demuxer *demuxer, size_t track, int64_t time,
                                         struct sl_error *err);
+SL_NODISCARD enum sl_status sl_mp4_index(struct sl_demuxer *demuxer, size_t track,
+                                         struct sl_index *out, struct sl_error *err);
 /* Sets the durations of tracks that are in fragments, where that costs little. */
 void sl_mp4_measure_fragments(struct sl_mp4 *d);
 

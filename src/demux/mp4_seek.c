@@ -399,3 +399,37 @@ enum sl_status sl_mp4_seek(struct sl_demuxer *demuxer, size_t track, int64_t tim
     d->in_tables = false;
     return status;
 }
+
+/* ---- all sync samples ---------------------------------------------------------------------- */
+
+/* Out of the tables alone: where there are fragments, their headers would have to be read. */
+enum sl_status sl_mp4_index(struct sl_demuxer *demuxer, size_t track, struct sl_index *out,
+                            struct sl_error *err)
+{
+    struct sl_mp4 *d = (struct sl_mp4 *)demuxer;
+    const struct sl_mp4_track *t = track < d->count ? &d->tracks[track] : NULL;
+    struct sl_mp4_cursor c;
+    struct sl_mp4_sample s;
+
+    *out = (struct sl_index){.count = 0};
+    if (!t || t->cover || t->sample_count == 0 || d->fragmented) {
+        return sl_fail(err, SL_EUNSUPPORTED, d->name, "has no index of track %zu", track);
+    }
+    sl_mp4_cursor_start(t, &c);
+    while (sl_mp4_cursor_peek(t, &c, &s)) {
+        if (s.key && s.size > 0 && s.cts < t->edit_end) {
+            if (sl_grow((void *)&out->entries, &out->capacity, out->count, sizeof *out->entries,
+                        SL_INDEX_MAX) != SL_OK) {
+                sl_free(out->entries);
+                *out = (struct sl_index){.count = 0};
+                return sl_fail_memory(err);
+            }
+            out->entries[out->count++] = (struct sl_index_entry){.time = s.cts + t->shift};
+        }
+        if (out->count > 0) {
+            out->entries[out->count - 1].bytes += s.size;
+        }
+        sl_mp4_cursor_pass(t, &c, &s);
+    }
+    return SL_OK;
+}

@@ -66,7 +66,9 @@ enum sl_status sl_sound_create(struct sl_sound **out, const struct sl_sound_para
     if (!sl_rational_valid(params->timebase) || params->sample_rate < 1 ||
         params->sample_rate > RATE_MAX || params->channels < 1 ||
         params->channels > SL_MIX_CHANNELS || params->frame_samples < 1 ||
-        params->frame_samples > 1 << 20 || params->tolerance < 0 || params->zero == SL_NO_TIME) {
+        params->frame_samples > 1 << 20 || params->tolerance < 0 || params->zero == SL_NO_TIME ||
+        params->first < 0 || params->first > INDEX_MAX ||
+        params->first % params->frame_samples != 0) {
         return sl_fail(err, SL_EINVAL, NULL,
                        "sound of %d channels at %d Hz in frames of %d (1 to %d channels, to %d Hz)",
                        (int)params->channels, (int)params->sample_rate, (int)params->frame_samples,
@@ -81,6 +83,7 @@ enum sl_status sl_sound_create(struct sl_sound **out, const struct sl_sound_para
         s->params.tolerance = params->frame_samples / 4;
     }
     s->layout = sl_mix_default_layout(params->channels);
+    s->length = s->position = params->first;
     for (int i = 0; i < params->channels; i++) {
         s->mixed[i] = sl_alloc_array(CHUNK, sizeof(float));
         s->resampled[i] = sl_alloc_array(CHUNK, sizeof(float));

@@ -17,6 +17,9 @@ struct sl_sound_params {
     /* Timestamps this close to the expected sample are jitter and are not acted on (samples of the
      * output, 0: a quarter frame). The difference is never allowed to add up. */
     int32_t tolerance;
+    /* Index of the first sample that is received, a multiple of frame_samples: a line from the
+     * middle. What lies before is cut, and the rest is what a line from 0 on would give. */
+    int64_t first;
 };
 
 struct sl_sound;

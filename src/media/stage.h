@@ -51,6 +51,17 @@ struct sl_demux_params {
     bool places_only;
 };
 
+/* Sync samples of one track, as an index in the container has them. */
+#define SL_INDEX_MAX (1u << 20)
+struct sl_index {
+    struct sl_index_entry {
+        int64_t time;  /* presentation, ticks of the track */
+        int64_t bytes; /* of the media from here to the next entry */
+    } * entries;       /* owned: sl_free */
+    size_t count, capacity;
+    bool all_tracks; /* bytes are those of all tracks together */
+};
+
 struct sl_demuxer {
     const struct sl_demuxer_ops *ops;
     struct sl_track *tracks; /* owned; valid from open to destroy */
@@ -81,6 +92,11 @@ struct sl_demuxer_ops {
     /* Tells which tracks are wanted (bit n: track n); others may be skipped unread. May be NULL. */
     void (*select)(struct sl_demuxer *d, uint64_t tracks);
     void (*destroy)(struct sl_demuxer *d);
+    /* The sync samples of a track into an empty index, without reading media: what the container
+     * says, unchecked, in any order. SL_EUNSUPPORTED: it has no index of this track, or says itself
+     * that it is not whole. May be NULL: never has. */
+    enum sl_status (*index)(struct sl_demuxer *d, size_t track, struct sl_index *out,
+                            struct sl_error *err);
 };
 
 /* ---- decode: packets to frames ----------------------------------------------------------- */

@@ -109,8 +109,21 @@ enum sl_status sl_playlist_add(struct sl_playlist *p, int64_t duration, int64_t 
 
 void sl_playlist_segment_uri(const struct sl_playlist *p, uint32_t number, char out[64])
 {
+    if (p->on_demand) {
+        (void)snprintf(out, 64, "%" PRIu32 ".%.16s", number, p->extension);
+        return;
+    }
     (void)snprintf(out, 64, "%03" PRIu32 "/%06" PRIu32 ".%.16s", number / SEGMENTS_PER_DIRECTORY,
                    number, p->extension);
+}
+
+static void write_uri(const struct sl_playlist *p, const char *uri, struct sl_writer *out)
+{
+    if (p->link.write) {
+        p->link.write(p->link.opaque, uri, out);
+    } else {
+        sl_write_text(out, uri);
+    }
 }
 
 enum sl_status sl_playlist_render(const struct sl_playlist *p, struct sl_writer *out,
@@ -129,12 +142,15 @@ enum sl_status sl_playlist_render(const struct sl_playlist *p, struct sl_writer 
     sl_write_text(out, "#EXTM3U\n");
     sl_write_format(out, "#EXT-X-VERSION:%d\n", p->init_uri ? 7 : 3);
     sl_write_format(out, "#EXT-X-TARGETDURATION:%" PRId64 "\n", p->target);
-    sl_write_text(out, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n");
+    sl_write_format(out, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:%s\n",
+                    p->on_demand ? "VOD" : "EVENT");
     if (p->independent) {
         sl_write_text(out, "#EXT-X-INDEPENDENT-SEGMENTS\n");
     }
     if (p->init_uri) {
-        sl_write_format(out, "#EXT-X-MAP:URI=\"%s\"\n", p->init_uri);
+        sl_write_text(out, "#EXT-X-MAP:URI=\"");
+        write_uri(p, p->init_uri, out);
+        sl_write_text(out, "\"\n");
     }
     for (size_t i = 0; i < p->count; i++) {
         char uri[64];
@@ -144,8 +160,10 @@ enum sl_status sl_playlist_render(const struct sl_playlist *p, struct sl_writer 
         printed = end - start;
         start = end;
         sl_playlist_segment_uri(p, p->segments[i].number, uri);
-        sl_write_format(out, "#EXTINF:%" PRId64 ".%06" PRId64 ",\n%s\n", printed / MICROSECONDS,
-                        printed % MICROSECONDS, uri);
+        sl_write_format(out, "#EXTINF:%" PRId64 ".%06" PRId64 ",\n", printed / MICROSECONDS,
+                        printed % MICROSECONDS);
+        write_uri(p, uri, out);
+        sl_write_u8(out, '\n');
     }
     if (p->ended) {
         sl_write_text(out, "#EXT-X-ENDLIST\n");

@@ -15,6 +15,12 @@ struct sl_segment {
     uint32_t number;
 };
 
+/* Writes a URI where a playlist has one. */
+struct sl_link {
+    void (*write)(void *opaque, const char *relative, struct sl_writer *out);
+    void *opaque;
+};
+
 /* One rendition's list of segments. */
 struct sl_playlist {
     struct sl_rational timebase;
@@ -23,6 +29,8 @@ struct sl_playlist {
     const char *extension;       /* "m4s", "ts" */
     bool independent;            /* EXT-X-INDEPENDENT-SEGMENTS */
     bool ended;                  /* EXT-X-ENDLIST */
+    bool on_demand;              /* type VOD, segments called "12.m4s"; else EVENT, see below */
+    struct sl_link link;         /* write NULL: URIs as they are */
     struct sl_segment *segments; /* owned */
     size_t count, capacity;
 
@@ -40,9 +48,10 @@ SL_NODISCARD enum sl_status sl_playlist_check(const struct sl_playlist *p, int64
 /* Refuses what sl_playlist_check refuses. */
 SL_NODISCARD enum sl_status sl_playlist_add(struct sl_playlist *p, int64_t duration, int64_t bytes,
                                             struct sl_error *err);
-/* "000/000012.m4s": relative to the playlist; at most 500 segments a directory. */
+/* "000/000012.m4s": relative to the playlist; at most 500 segments a directory. On demand, where
+ * there are no directories, "12.m4s". */
 void sl_playlist_segment_uri(const struct sl_playlist *p, uint32_t number, char out[64]);
-/* Type EVENT, EXTINF exact to the microsecond from the running total (no error adds up). */
+/* EXTINF exact to the microsecond from the running total (no error adds up). */
 SL_NODISCARD enum sl_status sl_playlist_render(const struct sl_playlist *p, struct sl_writer *out,
                                                struct sl_error *err);
 /* Bits per second, rounded up: the largest rate of any run of segments that lasts 0.5 to 1.5
@@ -59,17 +68,32 @@ struct sl_variant {
     int32_t width, height;         /* as displayed with the sample aspect applied */
     struct sl_rational frame_rate; /* 0/1: left out */
     const char *audio_group;       /* NULL: muxed in or none */
+    const char *text_group;        /* subtitles; NULL: none */
 };
 
 struct sl_rendition_entry {
     const char *group, *name, *language, *uri; /* language: BCP 47 or ISO 639-2, may be NULL */
     int32_t channels;                          /* 0: left out */
     bool is_default;
+    bool is_text;   /* SUBTITLES, else AUDIO */
+    bool is_forced; /* text */
 };
 
-/* A multivariant playlist of renditions whose segments are all independent. SL_EINVAL for what
+/* A multivariant playlist. SL_EINVAL for what
  * cannot be said in one: quotes or line ends in a string (in a name they are replaced), a group
  * that does not exist, two renditions of one name or two defaults in a group. */
+struct sl_master {
+    const struct sl_variant *variants;
+    size_t variant_count;
+    const struct sl_rendition_entry *entries; /* EXT-X-MEDIA */
+    size_t entry_count;
+    int version;         /* 7 with fMP4, 3 or more with TS */
+    bool independent;    /* EXT-X-INDEPENDENT-SEGMENTS: of all that it names */
+    struct sl_link link; /* write NULL: URIs as they are */
+};
+SL_NODISCARD enum sl_status sl_master_write(const struct sl_master *m, struct sl_writer *out,
+                                            struct sl_error *err);
+/* The same for renditions of fMP4 or TS whose segments are all independent. */
 SL_NODISCARD enum sl_status sl_master_render(const struct sl_variant *variants, size_t count,
                                              const struct sl_rendition_entry *audio,
                                              size_t audio_count, struct sl_writer *out,

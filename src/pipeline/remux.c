@@ -97,7 +97,7 @@ static enum sl_status open_input(struct sl_remux *r, struct sl_error *err)
             st = sl_window_create(&r->window, &r->source->bytes, err);
         }
     }
-    if (st == SL_OK) {
+    if (st == SL_OK && !r->demuxer) {
         st = sl_demux_open(&r->demuxer, r->window, &params, err);
     }
     if (st == SL_OK && r->demuxer->may_jump) {
@@ -207,6 +207,39 @@ static enum sl_status drain(struct sl_remux *r, struct sl_error *err)
     }
     r->state = SL_REMUX_DONE;
     return st == SL_OK ? sl_remux_join_end(r, err) : st;
+}
+
+enum sl_status sl_remux_take_source(struct sl_remux *r, struct sl_source *source,
+                                    struct sl_error *err)
+{
+    sl_window_destroy(&r->window);
+    sl_source_destroy(&r->source);
+    r->source = source;
+    return sl_window_create(&r->window, &source->bytes, err);
+}
+
+enum sl_status sl_remux_look(struct sl_remux *r, struct sl_error *err)
+{
+    enum sl_status st = SL_OK;
+    r->looking = true;
+    while (st == SL_OK && r->state != SL_REMUX_DONE) {
+        bool any = r->state != SL_REMUX_FLOW;
+        for (size_t i = 0; i < r->track_count; i++) {
+            any = any || !r->tracks[i].over;
+        }
+        if (sl_cancelled(&r->cancel)) {
+            st = sl_fail(err, SL_ECANCELLED, NULL, "stopped on request");
+        } else if (r->state == SL_REMUX_OPEN) {
+            st = open_input(r, err);
+        } else if (r->state == SL_REMUX_DRAIN) {
+            st = drain(r, err);
+        } else if (any) {
+            st = step(r, err);
+        } else {
+            r->state = SL_REMUX_DONE;
+        }
+    }
+    return st;
 }
 
 enum sl_status sl_remux_next(struct sl_remux *r, struct sl_chain *out, struct sl_error *err)

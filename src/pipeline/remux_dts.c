@@ -17,6 +17,14 @@ void sl_remux_dts_init(struct sl_remux_dts *d, int depth, int64_t nominal, bool 
     d->last = SL_NO_TIME;
 }
 
+void sl_remux_dts_resume(struct sl_remux_dts *d, const struct sl_remux_dts *from)
+{
+    sl_remux_dts_init(d, (int)from->depth, from->nominal, from->stated);
+    d->started = from->started;
+    d->delay = from->delay;
+    d->shift = from->shift;
+}
+
 static struct sl_packet *at(const struct sl_remux_dts *d, size_t i)
 {
     return d->ring[(d->first + i) % ROOM];

@@ -40,5 +40,7 @@ void sl_remux_dts_end(struct sl_remux_dts *d);
 /* The next packet with dts and duration, now the caller's; NULL: none is ready. */
 struct sl_packet *sl_remux_dts_pop(struct sl_remux_dts *d);
 void sl_remux_dts_clear(struct sl_remux_dts *d);
+/* An empty one that goes on as from does, at any key frame after those that from has seen. */
+void sl_remux_dts_resume(struct sl_remux_dts *d, const struct sl_remux_dts *from);
 
 #endif

@@ -316,6 +316,10 @@ enum sl_status sl_remux_join_check(struct sl_remux *r, struct sl_error *err)
         if (r->held.count == 0 || (!may_open(r) && !out_of_patience(r))) {
             return SL_OK;
         }
+        if (r->looking) {
+            r->state = SL_REMUX_DONE;
+            return settle(r, err);
+        }
         st = open_muxer(r, err);
         st = st == SL_OK ? renumber(r, err) : st;
         st = st == SL_OK ? replay(r, err) : st;
@@ -353,6 +357,9 @@ enum sl_status sl_remux_join(struct sl_remux *r, struct sl_remux_track *t, struc
 enum sl_status sl_remux_join_end(struct sl_remux *r, struct sl_error *err)
 {
     enum sl_status st = sl_remux_join_check(r, err);
+    if (r->looking) {
+        return st == SL_OK && r->held.count > 0 ? settle(r, err) : st;
+    }
     if (st == SL_OK && !r->muxer) {
         return sl_fail(err, SL_EDATA, sl_window_name(r->window),
                        "holds nothing that could be written");

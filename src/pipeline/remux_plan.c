@@ -180,9 +180,10 @@ static enum sl_status way_of(const struct sl_remux *r, const struct sl_track *t,
         *way = encode ? SL_REMUX_ENCODE : SL_REMUX_PICTURES;
         refused = !encode && !carried ? "--video h264 encodes it" : NULL;
     } else if (t->kind == SL_KIND_AUDIO) {
-        bool convert = r->params.audio == SL_REMUX_AUDIO_AAC ||
-                       r->params.audio == SL_REMUX_AUDIO_OPUS ||
-                       (r->params.audio == SL_REMUX_AUDIO_AUTO && !AMONG(t->codec, played_audio));
+        bool convert =
+            r->params.audio == SL_REMUX_AUDIO_AAC || r->params.audio == SL_REMUX_AUDIO_OPUS ||
+            (r->params.audio == SL_REMUX_AUDIO_AUTO &&
+             !(r->looking ? AMONG(t->codec, carried_audio) : AMONG(t->codec, played_audio)));
         *way = convert ? SL_REMUX_CONVERT : SL_REMUX_SOUND;
         refused = !convert && !AMONG(t->codec, carried_audio) ? "--audio aac converts it" : NULL;
     } else {

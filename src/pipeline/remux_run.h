@@ -9,6 +9,7 @@
 #ifndef SL_PIPELINE_REMUX_RUN_H
 #define SL_PIPELINE_REMUX_RUN_H
 
+#include "base/bytes.h"
 #include "base/pool.h"
 #include "media/complete.h"
 #include "media/stage.h"
@@ -87,6 +88,7 @@ struct sl_remux_track {
     int64_t start;   /* output ticks: see struct sl_mux_track */
     int64_t base;    /* output ticks added to every time (decode_time) */
     int64_t cut;     /* join: first output tick of the next fragment, or INT64_MAX */
+    int64_t first;   /* pts of the first packet delivered, in the stage's own count */
 
     struct sl_remux_grid grid; /* pictures */
     struct sl_remux_dts dts;
@@ -116,6 +118,7 @@ struct sl_remux {
     enum sl_remux_state state;
 
     bool pushed;              /* bytes come by sl_remux_feed */
+    bool looking;             /* sl_remux_look: nothing is converted, nothing written */
     struct sl_source *source; /* of params.input, else NULL */
     struct sl_window *window;
     struct sl_demuxer *demuxer;
@@ -154,6 +157,17 @@ struct sl_remux {
     char codecs[256];
 };
 
+/* Reads no further than needed to know how each track that can be passed through begins: time zero,
+ * what the muxer would be told (out, start, form), the first packet's place, what decoding times
+ * are dealt by. Tracks that nothing came of in time are left_out. The window and the demuxer may
+ * have been put in place by the caller; then they are to be taken out before sl_remux_free. */
+SL_NODISCARD enum sl_status sl_remux_look(struct sl_remux *r, struct sl_error *err);
+
+/* Reads from this source, which it takes over in any case, in place of params.input. Before the
+ * first read. */
+SL_NODISCARD enum sl_status sl_remux_take_source(struct sl_remux *r, struct sl_source *source,
+                                                 struct sl_error *err);
+
 /* remux_plan.c: which tracks, and which way each of them goes. */
 SL_NODISCARD enum sl_status sl_remux_plan(struct sl_remux *r, struct sl_error *err);
 void sl_remux_track_clear(struct sl_remux_track *t);
@@ -177,6 +191,11 @@ SL_NODISCARD enum sl_status sl_remux_put_end(struct sl_remux *r, struct sl_remux
 /* The stages' way out: a packet with its times in ticks of out, counted as zero is. Consumes. */
 SL_NODISCARD enum sl_status sl_remux_deliver(struct sl_remux *r, struct sl_remux_track *t,
                                              struct sl_packet *packet, struct sl_error *err);
+/* A passed-through picture's place on its track's clock, from the container's times: pts is set,
+ * dts where the container's are used. last is kept up to date. */
+void sl_remux_place_picture(struct sl_remux_track *t, struct sl_packet *p);
+/* False for samples that hold delimiters or messages alone. */
+bool sl_remux_has_picture(const struct sl_remux_track *t, const struct sl_packet *p);
 /* Seconds in ticks, rounded once. */
 int64_t sl_remux_ticks(struct sl_rational seconds, struct sl_rational timebase);
 /* Takes time zero over from r->zero. */
@@ -199,6 +218,9 @@ SL_NODISCARD enum sl_status sl_remux_encode_put(struct sl_remux *r, struct sl_re
 void sl_remux_encode_free(struct sl_remux_encode **e);
 /* remux_text.c */
 bool sl_remux_is_text(enum sl_codec codec);
+/* The text of a packet as WebVTT has it, ended by a zero byte. */
+SL_NODISCARD enum sl_status sl_remux_text_read(enum sl_codec codec, const struct sl_packet *p,
+                                               struct sl_writer *w, struct sl_error *err);
 SL_NODISCARD enum sl_status sl_remux_text_open(struct sl_remux *r, struct sl_remux_track *t,
                                                struct sl_error *err);
 SL_NODISCARD enum sl_status sl_remux_text_put(struct sl_remux *r, struct sl_remux_track *t,

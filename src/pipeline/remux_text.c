@@ -124,8 +124,8 @@ static void tidy(struct sl_writer *w)
     w->size = to;
 }
 
-static enum sl_status read_text(enum sl_codec codec, const struct sl_packet *p, struct sl_writer *w,
-                                struct sl_error *err)
+enum sl_status sl_remux_text_read(enum sl_codec codec, const struct sl_packet *p,
+                                  struct sl_writer *w, struct sl_error *err)
 {
     struct sl_buf *buf = NULL;
     enum sl_status st =
@@ -183,7 +183,7 @@ enum sl_status sl_remux_text_put(struct sl_remux *r, struct sl_remux_track *t, s
     if (cue.end <= cue.start || cue.end <= t->start) {
         goto out;
     }
-    st = read_text(from->codec, p, &w, err);
+    st = sl_remux_text_read(from->codec, p, &w, err);
     if (st == SL_OK && w.size > 1) {
         cue.text = (const char *)w.data;
         st = sl_wvtt_add(t->text->cues, &cue, err);

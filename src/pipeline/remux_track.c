@@ -37,6 +37,9 @@ static int64_t lead_of(const struct sl_remux *r, const struct sl_remux_track *t,
 void sl_remux_track_zero(struct sl_remux *r, struct sl_remux_track *t)
 {
     struct sl_rational tb = t->out.timebase;
+    if (r->looking && t->way != SL_REMUX_PICTURES && t->way != SL_REMUX_SOUND) {
+        t->over = true; /* nothing is converted */
+    }
     int64_t start = sl_remux_ticks(r->params.start, tb);
     switch (t->way) {
     case SL_REMUX_PICTURES:
@@ -62,7 +65,7 @@ void sl_remux_track_zero(struct sl_remux *r, struct sl_remux_track *t)
 
 /* Some muxers write samples that hold delimiters or messages alone. They are short, so only what
  * is in memory anyway is looked at. */
-static bool has_picture(const struct sl_remux_track *t, const struct sl_packet *p)
+bool sl_remux_has_picture(const struct sl_remux_track *t, const struct sl_packet *p)
 {
     const struct sl_slice *s = &p->payload.slices[0];
     struct sl_nal_walker w;
@@ -130,13 +133,8 @@ static enum sl_status put_tail(struct sl_remux *r, struct sl_remux_track *t, str
     return push_picture(r, t, p, err);
 }
 
-static enum sl_status put_picture(struct sl_remux *r, struct sl_remux_track *t, struct sl_packet *p,
-                                  struct sl_error *err)
+void sl_remux_place_picture(struct sl_remux_track *t, struct sl_packet *p)
 {
-    if (!has_picture(t, p)) {
-        sl_packet_unref(&p);
-        return SL_OK;
-    }
     if (t->grid.exact || !t->dts.stated || p->dts == SL_NO_TIME) {
         p->dts = SL_NO_TIME;
     } else {
@@ -151,6 +149,16 @@ static enum sl_status put_picture(struct sl_remux *r, struct sl_remux_track *t, 
     p->duration = p->duration == SL_NO_TIME
                       ? SL_NO_TIME
                       : sl_rescale(p->duration, t->grid.in, t->grid.out, SL_ROUND_NEAREST);
+}
+
+static enum sl_status put_picture(struct sl_remux *r, struct sl_remux_track *t, struct sl_packet *p,
+                                  struct sl_error *err)
+{
+    if (!sl_remux_has_picture(t, p)) {
+        sl_packet_unref(&p);
+        return SL_OK;
+    }
+    sl_remux_place_picture(t, p);
     return put_tail(r, t, p, err);
 }
 
@@ -317,6 +325,7 @@ enum sl_status sl_remux_deliver(struct sl_remux *r, struct sl_remux_track *t, st
     p->pts -= t->zero;
     p->dts -= t->zero;
     if (!t->begun) {
+        t->first = p->pts + t->zero;
         /* What lies before zero is decoded and not shown; a track that begins later says so. */
         bool late = p->dts > 0;
         t->out.decode_delay = late ? p->pts - p->dts : -p->dts;

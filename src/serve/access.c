@@ -2,70 +2,118 @@
 #include "serve/access.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "serve/date.h"
 
 #define TEXT_MAX 1024 /* of one escaped part */
 
-static void write_escaped(struct sl_writer *out, struct sl_text text)
+/* escape: how one byte that is no plain character is written, by printf's rules. */
+static void write_escaped(struct sl_writer *out, struct sl_text text, bool json)
 {
     for (size_t i = 0; i < text.size && i < TEXT_MAX; i++) {
         unsigned char c = (unsigned char)text.data[i];
 
-        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') {
-            sl_write_format(out, "\\x%02x", c);
-        } else {
+        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
             sl_write_u8(out, c);
+        } else if (json) {
+            sl_write_format(out, "\\u%04x", c);
+        } else {
+            sl_write_format(out, "\\x%02x", c);
         }
     }
 }
 
-static void write_peer(struct sl_writer *out, const struct sockaddr_storage *peer)
+static void write_request(const struct sl_request *r, struct sl_writer *out)
 {
-    char text[INET6_ADDRSTRLEN];
-
-    if (peer->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)peer;
-
-        if (inet_ntop(AF_INET, &in->sin_addr, text, sizeof text)) {
-            sl_write_format(out, "%s:%u", text, ntohs(in->sin_port));
-        }
-    } else if (peer->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)peer;
-
-        if (inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text)) {
-            sl_write_format(out, "[%s]:%u", text, ntohs(in6->sin6_port));
-        }
-    } else {
-        sl_write_text(out, "-");
-    }
-}
-
-void sl_access_line(const struct sl_access *a, struct sl_writer *out)
-{
-    const struct sl_request *r = a->request;
-    struct sl_text agent = sl_request_field(r, SL_FIELD_USER_AGENT);
-    time_t now = (time_t)a->now;
-    char date[32];
-    struct tm tm;
-
-    if (gmtime_r(&now, &tm) && strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0) {
-        sl_write_format(out, "%s ", date);
-    }
-    write_peer(out, a->peer);
-    sl_write_text(out, " \"");
     if (r->method_text.size > 0) {
-        write_escaped(out, sl_request_text(r, r->method_text));
+        write_escaped(out, sl_request_text(r, r->method_text), false);
         sl_write_u8(out, ' ');
-        write_escaped(out, sl_request_text(r, r->target));
+        write_escaped(out, sl_request_text(r, r->target), false);
         sl_write_format(out, " HTTP/1.%d", r->minor);
     } else {
         sl_write_u8(out, '-');
     }
+}
+
+static void write_time(int64_t seconds, struct sl_writer *out)
+{
+    time_t now = (time_t)seconds;
+    char date[32];
+    struct tm tm;
+
+    if (gmtime_r(&now, &tm) && strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0) {
+        sl_write_text(out, date);
+    }
+}
+
+static void write_plain(const struct sl_access *a, struct sl_writer *out)
+{
+    const struct sl_request *r = a->request;
+    const struct sl_client *c = a->client;
+
+    write_time(a->now, out);
+    if (c->port) {
+        sl_write_format(out, strchr(c->text, ':') ? " [%s]:%u \"" : " %s:%u \"", c->text, c->port);
+    } else {
+        sl_write_format(out, " %s \"", c->text);
+    }
+    write_request(r, out);
     sl_write_format(out, "\" %d %" PRId64 " %" PRId64 ".%06" PRId64 " \"", a->status, a->sent,
                     a->micros / 1000000, a->micros % 1000000);
-    write_escaped(out, agent);
+    write_escaped(out, sl_request_field(r, SL_FIELD_USER_AGENT), false);
     sl_write_text(out, a->whole ? "\"" : "\" aborted");
+}
+
+static void write_common(const struct sl_access *a, struct sl_writer *out)
+{
+    const struct sl_request *r = a->request;
+    char date[SL_DATE_SIZE]; /* Sun, 06 Nov 1994 08:49:37 GMT */
+
+    sl_date_format(a->now, date);
+    sl_write_format(out, "%s - - [%.2s/%.3s/%.4s:%.8s +0000] \"", a->client->text, date + 5,
+                    date + 8, date + 12, date + 17);
+    write_request(r, out);
+    sl_write_format(out, "\" %d %" PRId64 " \"", a->status, a->sent);
+    write_escaped(out, sl_request_field(r, SL_FIELD_REFERER), false);
+    sl_write_text(out, "\" \"");
+    write_escaped(out, sl_request_field(r, SL_FIELD_USER_AGENT), false);
+    sl_write_u8(out, '"');
+}
+
+static void write_json(const struct sl_access *a, struct sl_writer *out)
+{
+    const struct sl_request *r = a->request;
+
+    sl_write_text(out, "{\"time\":\"");
+    write_time(a->now, out);
+    sl_write_format(out, "\",\"client\":\"%s\",\"method\":\"", a->client->text);
+    write_escaped(out, sl_request_text(r, r->method_text), true);
+    sl_write_text(out, "\",\"target\":\"");
+    write_escaped(out, sl_request_text(r, r->target), true);
+    sl_write_format(out,
+                    "\",\"status\":%d,\"bytes\":%" PRId64 ",\"seconds\":%" PRId64 ".%06" PRId64
+                    ",\"whole\":%s,\"referer\":\"",
+                    a->status, a->sent, a->micros / 1000000, a->micros % 1000000,
+                    a->whole ? "true" : "false");
+    write_escaped(out, sl_request_field(r, SL_FIELD_REFERER), true);
+    sl_write_text(out, "\",\"agent\":\"");
+    write_escaped(out, sl_request_field(r, SL_FIELD_USER_AGENT), true);
+    sl_write_text(out, "\"}");
+}
+
+void sl_access_line(const struct sl_access *a, enum sl_access_format format, struct sl_writer *out)
+{
+    switch (format) {
+    case SL_ACCESS_PLAIN:
+        write_plain(a, out);
+        break;
+    case SL_ACCESS_COMMON:
+        write_common(a, out);
+        break;
+    case SL_ACCESS_JSON:
+        write_json(a, out);
+        break;
+    }
 }

@@ -2,96 +2,25 @@
 #include "serve/conn.h"
 
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <linux/sockios.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "serve/access.h"
+#include "serve/tls.h"
 
-#define INPUT_MAX  65536     /* bytes that wait for their turn; reading pauses beyond */
-#define FILE_PIECE (2 << 20) /* bytes of a file queued at a time */
-#define WRITE_MAX  (1 << 18) /* bytes of memory written at a time */
-#define LINE_MAX   8192      /* of the access log */
+#define INPUT_MAX 65536     /* bytes that wait for their turn; reading pauses beyond */
+#define WRITE_MAX (1 << 18) /* bytes of memory written at a time */
 
 /* How long a client that was told to go away may take to notice. Closing at once would make the
  * system answer what it still sends with a reset, which can destroy the answer: RFC 9112 9.6. */
 static const struct timeval linger_time = {2, 0};
 
-static int64_t monotonic(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-static size_t output_left(const struct sl_conn *c)
-{
-    return evbuffer_get_length(bufferevent_get_output(c->bev));
-}
-
-static int64_t bytes_sent(const struct sl_conn *c)
-{
-    return c->queued - (int64_t)output_left(c);
-}
-
-/* Bytes that have reached the client for certain: the system's buffer may hold megabytes. */
-static int64_t bytes_taken(const struct sl_conn *c)
-{
-    int waiting = 0;
-
-    if (ioctl(bufferevent_getfd(c->bev), SIOCOUTQ, &waiting) != 0) {
-        waiting = 0;
-    }
-    return bytes_sent(c) - waiting;
-}
-
 static void arm(struct sl_conn *c, const struct timeval *time)
 {
     (void)event_add(c->timer, time);
-}
-
-static void log_answer(struct sl_conn *c)
-{
-    const struct sl_server *server = c->loop->server;
-    int64_t sent = bytes_sent(c) - c->queued_before;
-    struct sl_access a = {
-        .request = &c->request,
-        .peer = &c->peer,
-        .status = c->status,
-        .sent = sent > c->head_size ? sent - c->head_size : 0,
-        .whole = sent == c->head_size + c->body_size,
-        .micros = monotonic() - c->started,
-        .now = (int64_t)time(NULL),
-    };
-    struct sl_writer line;
-
-    if (!server->access) {
-        return;
-    }
-    sl_writer_init(&line, LINE_MAX);
-    sl_access_line(&a, &line);
-    sl_write_u8(&line, '\0');
-    if (line.status == SL_OK) {
-        server->access(server->access_opaque, (const char *)line.data);
-    }
-    sl_writer_clear(&line);
-}
-
-static void drop_file(struct sl_conn *c)
-{
-    if (c->file) {
-        evbuffer_file_segment_free(c->file);
-    }
-    c->file = NULL;
-    c->file_left = 0;
 }
 
 static void destroy(struct sl_conn *c)
@@ -99,7 +28,7 @@ static void destroy(struct sl_conn *c)
     struct sl_loop *loop = c->loop;
 
     if (c->bev && c->state == SL_CONN_WRITING) {
-        log_answer(c);
+        sl_conn_log(c);
     }
     if (c->prev) {
         c->prev->next = c->next;
@@ -109,7 +38,8 @@ static void destroy(struct sl_conn *c)
     if (c->next) {
         c->next->prev = c->prev;
     }
-    drop_file(c);
+    sl_media_leave(&c->ahead);
+    sl_conn_drop_answer(c);
     sl_request_clear(&c->request);
     if (c->timer) {
         event_free(c->timer);
@@ -140,108 +70,96 @@ static void linger(struct sl_conn *c)
         return;
     }
     c->state = SL_CONN_LINGERING;
+    if (c->loop->server->tls) {
+        c->loop->server->tls->finish(c->bev);
+    }
     (void)shutdown(bufferevent_getfd(c->bev), SHUT_WR);
     arm(c, &linger_time);
 }
 
-/* Queues the next piece of the file. false: out of memory, the connection cannot go on. */
-static bool queue_piece(struct sl_conn *c)
-{
-    int64_t size = c->file_left < FILE_PIECE ? c->file_left : FILE_PIECE;
+static void finish_answer(struct sl_conn *c);
 
-    if (evbuffer_add_file_segment(bufferevent_get_output(c->bev), c->file, (ev_off_t)c->file_next,
-                                  (ev_off_t)size) != 0) {
-        return false;
-    }
-    c->queued += size;
-    c->file_next += size;
-    c->file_left -= size;
-    return true;
+static struct sl_visit visit_of(const struct sl_conn *c)
+{
+    return (struct sl_visit){
+        .request = &c->request,
+        .client = &c->client,
+        .now = (int64_t)time(NULL),
+        .stopping = c->loop->stopping,
+    };
 }
 
-static void free_owned(const void *data, size_t size, void *extra)
+/* The library has answered, well or not. */
+static void answer_made(struct sl_conn *c)
 {
-    (void)data;
-    (void)size;
-    sl_free(extra);
+    struct sl_server *server = c->loop->server;
+    struct sl_media_want *want = c->want;
+    struct sl_visit visit = visit_of(c);
+    bool follow = want->ask.what == SL_MEDIA_SEGMENT && c->waiter.settings[0] == 'c' &&
+                  c->waiter.status == 200 && c->request.method == SL_METHOD_GET &&
+                  c->request.keep_alive && !c->loop->stopping;
+    struct sl_reply reply;
+
+    c->want = NULL;
+    c->stream = sl_media_stream_take(&c->waiter);
+    sl_reply_init(&reply);
+    sl_site_finish(&server->site, &visit, want, &c->waiter, &reply);
+    sl_answer_unref(&c->waiter.answer);
+    /* What was made ahead for this viewer has been asked for, or is of no use any more. */
+    sl_media_leave(&c->ahead);
+    if (follow) {
+        sl_media_ahead(server->site.media, want, &c->ahead);
+    }
+    sl_media_want_destroy(&want);
+    sl_conn_send(c, &reply);
 }
 
-/* The body of reply into the output; what it owned is the output's then. */
-static bool queue_body(struct sl_conn *c, struct sl_reply *reply)
+static void on_made(struct sl_waiter *w)
 {
-    struct evbuffer *out = bufferevent_get_output(c->bev);
+    struct sl_conn *c = w->opaque;
 
-    if (reply->fd >= 0) {
-        /* The segment takes the descriptor, and evbuffers send it by sendfile(2): the output was
-         * marked as draining to a descriptor. Never mapped, so a file that becomes shorter raises
-         * no SIGBUS. */
-        c->file = evbuffer_file_segment_new(
-            reply->fd, (ev_off_t)reply->first, (ev_off_t)reply->count,
-            EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_MMAP | EVBUF_FS_DISABLE_LOCKING);
-        if (!c->file) {
-            return false;
-        }
-        c->file_fd = reply->fd;
-        reply->fd = -1;
-        c->file_next = 0;
-        c->file_left = reply->count;
-        c->file_need = reply->first + reply->count;
-        return queue_piece(c);
+    if (c->state == SL_CONN_WAITING) {
+        answer_made(c);
+    } else if (sl_conn_take_chunk(c) == 0) {
+        finish_answer(c);
     }
-    if (reply->owned) {
-        if (evbuffer_add_reference(out, reply->owned + reply->first, (size_t)reply->count,
-                                   free_owned, reply->owned) != 0) {
-            return false;
-        }
-        reply->owned = NULL;
-    } else if (evbuffer_add_reference(out, (const char *)reply->text + reply->first,
-                                      (size_t)reply->count, NULL, NULL) != 0) {
-        return false;
-    }
-    c->queued += reply->count;
-    return true;
 }
 
-/* Sends reply, and clears it. The connection may be gone afterwards. */
-static void send_reply(struct sl_conn *c, struct sl_reply *reply)
+static void on_ahead(struct sl_waiter *w)
 {
-    bool body = !reply->no_body && reply->status != 204 && reply->status != 304 && reply->count > 0;
-    struct sl_writer head;
-    bool ok;
-
-    c->keep = c->request.keep_alive && !c->loop->stopping;
-    c->state = SL_CONN_WRITING;
-    c->status = reply->status;
-    c->queued_before = c->queued;
-    c->body_size = body ? reply->count : 0;
-
-    sl_writer_init(&head, SL_REPLY_HEAD_MAX);
-    sl_reply_head(reply, &c->request, !c->keep, (int64_t)time(NULL), &head);
-    c->head_size = (int64_t)head.size;
-    ok = head.status == SL_OK &&
-         evbuffer_add(bufferevent_get_output(c->bev), head.data, head.size) == 0;
-    sl_writer_clear(&head);
-    if (ok) {
-        c->queued += c->head_size;
-        ok = !body || queue_body(c, reply);
-    }
-    sl_reply_clear(reply);
-    c->taken = bytes_taken(c);
-    if (ok) {
-        arm(c, &c->loop->server->write_timeout);
-    } else {
-        sl_conn_abort(c);
-    }
+    sl_answer_unref(&w->answer); /* it is in the cache now */
 }
 
 static void answer(struct sl_conn *c)
 {
+    struct sl_server *server = c->loop->server;
+    struct sl_visit visit = visit_of(c);
     struct sl_reply reply;
+    int64_t wait = 0;
 
     sl_reply_init(&reply);
-    c->started = monotonic();
-    sl_site_answer(&c->loop->server->site, &c->request, (int64_t)time(NULL), &reply);
-    send_reply(c, &reply);
+    c->started = sl_conn_now();
+    if (!sl_rate_take(server->rate, c->client.key, c->started, &wait)) {
+        atomic_fetch_add_explicit(&server->metrics.refused_rate, 1, memory_order_relaxed);
+        sl_reply_fail(&reply, &c->request, 429, NULL);
+        reply.retry = wait / 1000000 + 1;
+        sl_conn_send(c, &reply);
+        return;
+    }
+    sl_site_answer(&server->site, &visit, &reply);
+    if (!reply.want) {
+        sl_conn_send(c, &reply);
+        return;
+    }
+    c->want = reply.want;
+    reply.want = NULL;
+    sl_reply_clear(&reply);
+    c->state = SL_CONN_WAITING;
+    (void)event_del(c->timer);
+    if (sl_media_request(server->site.media, c->want, c->request.method == SL_METHOD_HEAD,
+                         &c->waiter)) {
+        answer_made(c);
+    }
 }
 
 static void answer_failure(struct sl_conn *c, int status, const char *detail)
@@ -249,10 +167,10 @@ static void answer_failure(struct sl_conn *c, int status, const char *detail)
     struct sl_reply reply;
 
     sl_reply_init(&reply);
-    c->started = monotonic();
+    c->started = sl_conn_now();
     c->request.keep_alive = false;
     sl_reply_fail(&reply, &c->request, status, detail);
-    send_reply(c, &reply);
+    sl_conn_send(c, &reply);
 }
 
 /* READING: takes what has arrived, up to the end of one head. The connection may be gone
@@ -271,6 +189,10 @@ static void advance(struct sl_conn *c)
         (void)evbuffer_drain(in, used);
     }
     if (result == SL_REQUEST_DONE) {
+        if (c->loop->server->forwarded) {
+            c->client = c->peer;
+            sl_client_from_field(&c->client, &c->request);
+        }
         answer(c);
     } else if (result == SL_REQUEST_BAD) {
         answer_failure(c, c->request.status, c->request.reason);
@@ -285,8 +207,8 @@ static void advance(struct sl_conn *c)
 
 static void finish_answer(struct sl_conn *c)
 {
-    log_answer(c);
-    drop_file(c);
+    sl_conn_log(c);
+    sl_conn_drop_answer(c);
     sl_request_clear(&c->request);
     if (!c->keep || c->loop->stopping) {
         linger(c);
@@ -316,14 +238,7 @@ static void on_write(struct bufferevent *bev, void *opaque)
     struct sl_conn *c = opaque;
 
     (void)bev;
-    if (c->state != SL_CONN_WRITING) {
-        return;
-    }
-    if (c->file_left > 0) {
-        if (!queue_piece(c)) {
-            sl_conn_abort(c);
-        }
-    } else {
+    if (c->state == SL_CONN_WRITING && !c->chunk_due && sl_conn_send_more(c) == 0) {
         finish_answer(c);
     }
 }
@@ -332,9 +247,7 @@ static void on_write(struct bufferevent *bev, void *opaque)
  * a file that became shorter than announced, or a socket that was not writable after all. */
 static void on_write_nothing(struct sl_conn *c)
 {
-    struct stat st;
-
-    if (c->file && (fstat(c->file_fd, &st) != 0 || st.st_size < c->file_need)) {
+    if (sl_body_file_is_short(&c->body)) {
         sl_log_write(c->loop->server->log, SL_LOG_WARN, "serve",
                      "a file became shorter while it was sent: connection closed");
         /* An orderly end before Content-Length: the client knows that something is missing and
@@ -350,12 +263,16 @@ static void on_event(struct bufferevent *bev, short what, void *opaque)
     struct sl_conn *c = opaque;
 
     (void)bev;
-    if (what & BEV_EVENT_ERROR) {
+    if (what & BEV_EVENT_CONNECTED) { /* TLS */
+        c->state = SL_CONN_READING;
+        arm(c, &c->loop->server->idle_timeout);
+    } else if (what & BEV_EVENT_ERROR) {
         destroy(c);
     } else if ((what & BEV_EVENT_EOF) && (what & BEV_EVENT_WRITING)) {
         on_write_nothing(c);
     } else if (what & BEV_EVENT_EOF) {
-        /* A half-closed client may well be reading: what it asked for is still answered. */
+        /* A half-closed client may well be reading: what it asked for is still answered. But it
+         * cannot be told from one that has gone, so nothing is made for it. */
         c->eof = true;
         if (c->state != SL_CONN_WRITING) {
             destroy(c);
@@ -372,6 +289,10 @@ static void on_timer(evutil_socket_t fd, short what, void *opaque)
     (void)fd;
     (void)what;
     switch (c->state) {
+    case SL_CONN_GREETING:
+    case SL_CONN_WAITING: /* there is no such deadline */
+        destroy(c);
+        break;
     case SL_CONN_READING:
         if (c->deadline) {
             answer_failure(c, 408, NULL);
@@ -380,8 +301,9 @@ static void on_timer(evutil_socket_t fd, short what, void *opaque)
         }
         break;
     case SL_CONN_WRITING:
-        taken = bytes_taken(c);
-        if (taken - c->taken < server->write_least) {
+        taken = sl_conn_bytes_taken(c);
+        /* Where the next chunk of a stream is being made, the reader is not the slow one. */
+        if (taken - c->taken < server->write_least && !c->chunk_due) {
             sl_log_write(server->log, SL_LOG_DEBUG, "serve", "a reader is too slow");
             sl_conn_abort(c);
         } else {
@@ -397,15 +319,46 @@ static void on_timer(evutil_socket_t fd, short what, void *opaque)
 
 void sl_conn_stop(struct sl_conn *c)
 {
-    if (c->state == SL_CONN_READING && !sl_request_begun(&c->request)) {
+    if (c->state == SL_CONN_GREETING ||
+        (c->state == SL_CONN_READING && !sl_request_begun(&c->request))) {
         destroy(c);
     }
+}
+
+static struct bufferevent *wrap(struct sl_loop *loop, int fd)
+{
+    const struct sl_server *server = loop->server;
+    struct bufferevent *bev;
+
+    if (server->tls) {
+        bev = server->tls->wrap(server->tls_context, loop->base, fd);
+    } else {
+        bev = bufferevent_socket_new(loop->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    }
+    if (!bev) {
+        (void)close(fd);
+        return NULL;
+    }
+    if (!server->tls) { /* else sendfile would map files */
+        (void)evbuffer_set_flags(bufferevent_get_output(bev), EVBUFFER_FLAG_DRAINS_TO_FD);
+    }
+    return bev;
+}
+
+static void set_up_waiters(struct sl_conn *c)
+{
+    c->waiter.port = c->ahead.port = &c->loop->port;
+    c->waiter.opaque = c->ahead.opaque = c;
+    c->waiter.done = on_made;
+    c->ahead.done = on_ahead;
+    c->ahead.ahead = true;
 }
 
 enum sl_status sl_conn_open(struct sl_loop *loop, int fd, bool busy, struct sl_error *err)
 {
     struct sl_conn *c = sl_alloc_zero(sizeof *c);
-    socklen_t length = sizeof c->peer;
+    struct sockaddr_storage peer = {0};
+    socklen_t length = sizeof peer;
 
     if (!c) {
         (void)close(fd);
@@ -414,25 +367,23 @@ enum sl_status sl_conn_open(struct sl_loop *loop, int fd, bool busy, struct sl_e
     }
     c->loop = loop;
     sl_request_init(&c->request);
+    c->request.secure = loop->server->tls != NULL;
+    set_up_waiters(c);
     c->next = loop->connections;
     if (c->next) {
         c->next->prev = c;
     }
     loop->connections = c;
+    (void)getpeername(fd, (struct sockaddr *)&peer, &length);
+    sl_client_from_peer(&c->peer, &peer);
+    c->client = c->peer;
 
     c->timer = evtimer_new(loop->base, on_timer, c);
-    c->bev = bufferevent_socket_new(loop->base, fd, BEV_OPT_CLOSE_ON_FREE);
-    if (!c->bev) {
-        (void)close(fd);
-    }
+    c->bev = wrap(loop, fd);
     if (!c->bev || !c->timer) {
         destroy(c);
         return sl_fail_memory(err);
     }
-    if (loop->server->access) {
-        (void)getpeername(fd, (struct sockaddr *)&c->peer, &length);
-    }
-    (void)evbuffer_set_flags(bufferevent_get_output(c->bev), EVBUFFER_FLAG_DRAINS_TO_FD);
     bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
     (void)bufferevent_set_max_single_write(c->bev, WRITE_MAX);
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
@@ -441,10 +392,13 @@ enum sl_status sl_conn_open(struct sl_loop *loop, int fd, bool busy, struct sl_e
         destroy(c);
         return sl_fail_memory(err);
     }
-    if (busy) {
+    c->state = loop->server->tls ? SL_CONN_GREETING : SL_CONN_READING;
+    if (busy && loop->server->tls) {
+        sl_conn_abort(c); /* a handshake is just what there is no room for */
+    } else if (busy) {
         answer_failure(c, 503, "too many connections");
     } else {
-        arm(c, &loop->server->idle_timeout);
+        arm(c, loop->server->tls ? &loop->server->header_timeout : &loop->server->idle_timeout);
     }
     return SL_OK;
 }

@@ -7,7 +7,11 @@
 #include <event2/bufferevent.h>
 #include <netinet/in.h>
 
+#include "serve/body.h"
+#include "serve/client.h"
 #include "serve/loop.h"
+#include "serve/media.h"
+#include "serve/reply.h"
 #include "serve/request.h"
 
 struct sl_conn {
@@ -16,28 +20,38 @@ struct sl_conn {
     struct bufferevent *bev;
     struct event *timer; /* one deadline at a time; which one follows from state */
     enum {
+        SL_CONN_GREETING,  /* TLS: its handshake */
         SL_CONN_READING,   /* between requests, or within a head */
-        SL_CONN_WRITING,   /* an answer is on its way; nothing is parsed meanwhile */
+        SL_CONN_WAITING,   /* the answer is being made; nothing is parsed meanwhile */
+        SL_CONN_WRITING,   /* an answer is on its way; nor here */
         SL_CONN_LINGERING, /* all is said; what the client still sends is thrown away */
     } state;
     bool eof;      /* the client will send no more; it may still be reading */
     bool keep;     /* another request may follow */
     bool deadline; /* READING: the head's deadline runs, not the idle time */
     struct sl_request request;
+    struct sl_client peer, client; /* client: as X-Forwarded-For has it, where that is believed */
 
     /* The answer under way. */
     int status;
-    int64_t head_size, body_size; /* as queued, or to be queued */
+    enum sl_reply_class class;
+    int64_t head_size, body_size; /* as queued, or to be queued; body_size -1: not known */
     int64_t started;              /* microseconds, monotonic */
     int64_t queued_before;        /* of queued, what belongs to answers before */
-    struct evbuffer_file_segment *file;
-    int file_fd;                  /* owned by file */
-    int64_t file_next, file_left; /* relative to file: what is not queued yet */
-    int64_t file_need;            /* size that the file must have to be what was announced */
+    struct sl_body body;
+
+    /* What has to be made first. */
+    struct sl_media_want *want;
+    struct sl_waiter waiter;
+    struct sl_waiter ahead; /* a viewer of segments is one of the next, too */
+    struct sl_media_stream *stream;
+    bool chunked;
+    bool chunk_open; /* a chunk was begun, its end is to be written */
+    bool chunk_due;  /* the viewer has taken all that there is so far */
+    bool stream_over;
 
     int64_t queued; /* bytes ever added to the output */
     int64_t taken;  /* bytes that the client had taken when the write deadline last passed */
-    struct sockaddr_storage peer;
 };
 
 /* Takes fd, whatever it returns. busy answers 503 right away. */
@@ -47,5 +61,20 @@ SL_NODISCARD enum sl_status sl_conn_open(struct sl_loop *loop, int fd, bool busy
 void sl_conn_stop(struct sl_conn *c);
 /* Ends it at once. */
 void sl_conn_abort(struct sl_conn *c);
+
+/* ---- conn_send.c: the way out ------------------------------------------------------------- */
+
+/* Sends reply, and clears it. The connection may be gone afterwards. */
+void sl_conn_send(struct sl_conn *c, struct sl_reply *reply);
+/* The output is empty: puts more into it. 1: there is, or will be, more; 0: this was all; -1: the
+ * connection is gone. */
+int sl_conn_send_more(struct sl_conn *c);
+/* The next chunk of a stream is there, or its end. The same results. */
+int sl_conn_take_chunk(struct sl_conn *c);
+/* Bytes that have reached the client for certain: the system's buffer may hold megabytes. */
+int64_t sl_conn_bytes_taken(const struct sl_conn *c);
+void sl_conn_drop_answer(struct sl_conn *c);
+void sl_conn_log(struct sl_conn *c);
+int64_t sl_conn_now(void); /* microseconds, monotonic */
 
 #endif

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,7 +11,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "serve/path.h"
+#include "serve/names.h"
+#include "serve/query.h"
 
 #define MASTER "master.m3u8"
 
@@ -28,34 +28,6 @@ struct list {
     unsigned opened;
     bool truncated;
 };
-
-/* Whether a name can be shown and asked for: well-formed UTF-8 without overlong forms and
- * surrogates (RFC 3629 4), and nothing that sl_path_decode refuses. */
-static bool is_presentable(const char *text)
-{
-    const unsigned char *p = (const unsigned char *)text;
-
-    while (*p) {
-        unsigned follow = *p < 0x80 ? 0 : *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
-        uint32_t c = follow == 0 ? *p : *p & (0x3fu >> follow);
-        static const uint32_t least[4] = {0, 0x80, 0x800, 0x10000};
-
-        if (*p < 0x20 || *p == 0x7f || *p == '\\' || (*p >= 0x80 && *p < 0xc2) || *p > 0xf4) {
-            return false;
-        }
-        p++;
-        for (unsigned i = 0; i < follow; i++, p++) {
-            if ((*p & 0xc0) != 0x80) {
-                return false;
-            }
-            c = c << 6 | (*p & 0x3fu);
-        }
-        if (c < least[follow] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) {
-            return false;
-        }
-    }
-    return true;
-}
 
 static enum sl_status add(struct list *list, const char *path, int64_t modified,
                           struct sl_error *err)
@@ -80,14 +52,6 @@ static enum sl_status add(struct list *list, const char *path, int64_t modified,
     return SL_OK;
 }
 
-/* path + "/" + name, or false where that is too long. */
-static bool join(char out[SL_SERVE_PATH_MAX], const char *path, const char *name)
-{
-    int n = snprintf(out, SL_SERVE_PATH_MAX, "%s%s%s", path, path[0] ? "/" : "", name);
-
-    return n > 0 && n < SL_SERVE_PATH_MAX;
-}
-
 static enum sl_status look(struct list *list, const char *path, unsigned depth,
                            struct sl_error *err)
 {
@@ -101,7 +65,7 @@ static enum sl_status look(struct list *list, const char *path, unsigned depth,
         list->truncated = true;
         return SL_OK;
     }
-    if (join(below, path, MASTER)) {
+    if (sl_name_join(below, path, MASTER)) {
         fd = sl_path_open(list->site->root, below, false, list->site->have_openat2);
         if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
             status = add(list, path, (int64_t)st.st_mtim.tv_sec, err);
@@ -131,10 +95,10 @@ static enum sl_status look(struct list *list, const char *path, unsigned depth,
             break;
         }
         if ((e->d_type != DT_DIR && e->d_type != DT_LNK && e->d_type != DT_UNKNOWN) ||
-            !sl_path_name_served(e->d_name, strlen(e->d_name)) || !is_presentable(e->d_name)) {
+            !sl_path_name_served(e->d_name, strlen(e->d_name)) || !sl_name_presentable(e->d_name)) {
             continue;
         }
-        if (join(below, path, e->d_name)) {
+        if (sl_name_join(below, path, e->d_name)) {
             status = look(list, below, depth + 1, err);
         }
     }
@@ -145,33 +109,6 @@ static enum sl_status look(struct list *list, const char *path, unsigned depth,
 static int by_path(const void *a, const void *b)
 {
     return strcmp(((const struct entry *)a)->path, ((const struct entry *)b)->path);
-}
-
-static void write_json_text(struct sl_writer *out, const char *text)
-{
-    for (const char *p = text; *p; p++) {
-        /* is_presentable let no control character through */
-        if (*p == '"' || *p == '\\') {
-            sl_write_format(out, "\\%c", *p);
-        } else {
-            sl_write_u8(out, (unsigned char)*p);
-        }
-    }
-}
-
-/* Only unreserved characters and the slash stay as they are: RFC 3986 2.3 */
-static void write_url(struct sl_writer *out, const char *path)
-{
-    for (const char *p = path; *p; p++) {
-        unsigned char c = (unsigned char)*p;
-
-        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-            strchr("-._~/", c)) {
-            sl_write_u8(out, c);
-        } else {
-            sl_write_format(out, "%%%02X", c);
-        }
-    }
 }
 
 enum sl_status sl_ladders_render(const struct sl_site *site, struct sl_writer *out,
@@ -191,9 +128,9 @@ enum sl_status sl_ladders_render(const struct sl_site *site, struct sl_writer *o
         const struct entry *e = &list.entries[i];
 
         sl_write_text(out, i > 0 ? ",{\"path\":\"" : "{\"path\":\"");
-        write_json_text(out, e->path);
+        sl_name_write_json(out, e->path);
         sl_write_text(out, "\",\"url\":\"");
-        write_url(out, e->path);
+        sl_query_encode(out, e->path);
         sl_write_format(out, "%s" MASTER "\",\"modified\":%" PRId64 "}", e->path[0] ? "/" : "",
                         e->modified);
     }

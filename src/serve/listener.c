@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <netinet/in.h>
@@ -75,5 +77,49 @@ enum sl_status sl_listener_open(const char *address, uint16_t *port, int *fd, st
     }
     *fd = result;
     *port = port_of(result);
+    return SL_OK;
+}
+
+/* Whether somebody accepts connections there. */
+static bool is_alive(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool alive = fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
+                             errno != ECONNREFUSED);
+
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return alive;
+}
+
+enum sl_status sl_listener_open_unix(const char *path, int *out, struct sl_error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd, error;
+
+    if (path[0] == '\0' || strlen(path) >= sizeof address.sun_path) {
+        return sl_fail(err, SL_EINVAL, "listen",
+                       "unix:PATH with a path of 1 to %zu bytes is expected",
+                       sizeof address.sun_path - 1);
+    }
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return sl_fail_errno(err, errno, path, "cannot listen");
+    }
+    error = bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+    /* What a killed server left refuses connections. */
+    if (error == EADDRINUSE && !is_alive(&address) && unlink(path) == 0) {
+        error = bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+    }
+    if (error == 0 && listen(fd, SOMAXCONN) != 0) {
+        error = errno;
+    }
+    if (error != 0) {
+        (void)close(fd);
+        return sl_fail_errno(err, error, path, "cannot listen");
+    }
+    *out = fd;
     return SL_OK;
 }

@@ -11,4 +11,8 @@
 SL_NODISCARD enum sl_status sl_listener_open(const char *address, uint16_t *port, int *fd,
                                              struct sl_error *err);
 
+/* The same on a Unix socket. One that nobody listens on any more is replaced; SL_EIO where somebody
+ * does, or where path is something else. */
+SL_NODISCARD enum sl_status sl_listener_open_unix(const char *path, int *fd, struct sl_error *err);
+
 #endif

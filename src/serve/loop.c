@@ -119,6 +119,7 @@ static void on_accept(evutil_socket_t fd, short what, void *opaque)
             return;
         }
         loop->out_of_files = false;
+        atomic_fetch_add_explicit(&server->metrics.accepted, 1, memory_order_relaxed);
         count = atomic_fetch_add(&server->connections, 1);
         if (count >= server->connections_max + BUSY_EXTRA) {
             (void)close(h.fd);
@@ -126,6 +127,9 @@ static void on_accept(evutil_socket_t fd, short what, void *opaque)
             continue;
         }
         h.busy = count >= server->connections_max;
+        if (h.busy) {
+            atomic_fetch_add_explicit(&server->metrics.refused_busy, 1, memory_order_relaxed);
+        }
         hand_over(loop, &h);
     }
 }
@@ -171,6 +175,15 @@ static void on_stop(evutil_socket_t fd, short what, void *opaque)
     end_if_done(loop);
 }
 
+static void on_media_made(evutil_socket_t fd, short what, void *opaque)
+{
+    struct sl_loop *loop = opaque;
+
+    (void)fd;
+    (void)what;
+    sl_media_deliver(&loop->port);
+}
+
 static enum sl_status create_events(struct sl_loop *loop, bool accepts, struct sl_error *err)
 {
     struct sl_server *server = loop->server;
@@ -181,6 +194,13 @@ static enum sl_status create_events(struct sl_loop *loop, bool accepts, struct s
     if (!loop->stop || !loop->handed || !loop->grace || event_add(loop->stop, NULL) != 0 ||
         event_add(loop->handed, NULL) != 0) {
         return sl_fail_memory(err);
+    }
+    if (loop->port.media) {
+        loop->made =
+            event_new(loop->base, loop->port.fd, EV_READ | EV_PERSIST, on_media_made, loop);
+        if (!loop->made || event_add(loop->made, NULL) != 0) {
+            return sl_fail_memory(err);
+        }
     }
     if (!accepts) {
         return SL_OK;
@@ -208,6 +228,12 @@ enum sl_status sl_loop_create(struct sl_loop **out, struct sl_server *server, bo
     if (pipe2(loop->hand_over, O_NONBLOCK | O_CLOEXEC) != 0) {
         status = sl_fail_errno(err, errno, NULL, "pipe");
         goto out;
+    }
+    if (server->site.media) {
+        status = sl_media_port_open(&loop->port, server->site.media, err);
+        if (status != SL_OK) {
+            goto out;
+        }
     }
     config = event_config_new();
     /* No locks: everything of a loop happens on its own thread. */
@@ -238,7 +264,7 @@ void sl_loop_run(struct sl_loop *loop)
 void sl_loop_destroy(struct sl_loop **out)
 {
     struct sl_loop *loop = *out;
-    struct event *events[5];
+    struct event *events[6];
     struct handed h;
 
     if (!loop) {
@@ -257,6 +283,7 @@ void sl_loop_destroy(struct sl_loop **out)
     events[2] = loop->accept;
     events[3] = loop->pause;
     events[4] = loop->grace;
+    events[5] = loop->made;
     for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
         if (events[i]) {
             event_free(events[i]);
@@ -265,6 +292,7 @@ void sl_loop_destroy(struct sl_loop **out)
     if (loop->base) {
         event_base_free(loop->base);
     }
+    sl_media_port_close(&loop->port);
     for (int i = 0; i < 2; i++) {
         if (loop->hand_over[i] >= 0) {
             (void)close(loop->hand_over[i]);

@@ -23,7 +23,9 @@ struct sl_loop {
     struct event *accept; /* the listener; first loop only */
     struct event *pause;  /* accepting goes on when it fires; first loop only */
     struct event *grace;
+    struct event *made; /* port.fd */
     int hand_over[2];
+    struct sl_media_port port;   /* what the library has made for our connections */
     struct sl_conn *connections; /* all of them, doubly linked */
     atomic_uint load;            /* connections handed here and not yet gone */
     bool stopping;

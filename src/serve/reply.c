@@ -2,11 +2,13 @@
 #include "serve/reply.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "serve/date.h"
+#include "serve/gzip.h"
+#include "serve/media.h"
 
 static const struct {
     int status;
@@ -21,14 +23,17 @@ static const struct {
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
+    {410, "Gone"},
     {412, "Precondition Failed"},
     {414, "URI Too Long"},
     {416, "Range Not Satisfiable"},
     {417, "Expectation Failed"},
     {421, "Misdirected Request"},
+    {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
+    {502, "Bad Gateway"},
     {503, "Service Unavailable"},
     {505, "HTTP Version Not Supported"},
 };
@@ -36,16 +41,14 @@ static const struct {
 void sl_reply_init(struct sl_reply *reply)
 {
     memset(reply, 0, sizeof *reply);
-    reply->fd = -1;
     reply->validators.modified = -1;
 }
 
 void sl_reply_clear(struct sl_reply *reply)
 {
     sl_free(reply->owned);
-    if (reply->fd >= 0) {
-        (void)close(reply->fd);
-    }
+    sl_answer_unref(&reply->answer);
+    sl_media_want_destroy(&reply->want);
     sl_reply_init(reply);
 }
 
@@ -63,12 +66,15 @@ void sl_reply_fail(struct sl_reply *reply, const struct sl_request *r, int statu
                    const char *detail)
 {
     bool no_body = r->method == SL_METHOD_HEAD && r->method_text.size > 0;
+    enum sl_reply_class class = reply->class;
     char *text = sl_format("%d %s%s%s\n", status, sl_reply_phrase(status), detail ? ": " : "",
                            detail ? detail : "");
 
     sl_reply_clear(reply);
     reply->status = status;
+    reply->class = class;
     reply->no_body = no_body;
+    reply->retry = status == 503 || status == 429 ? 1 : 0;
     /* Whatever is missing now may be there in a moment: live playlists name it soon. */
     reply->cache = "no-store";
     if (text) {
@@ -76,6 +82,73 @@ void sl_reply_fail(struct sl_reply *reply, const struct sl_request *r, int statu
         reply->count = reply->size = (int64_t)strlen(text);
         reply->owned = (uint8_t *)text;
     }
+}
+
+void sl_reply_select(struct sl_reply *reply, const struct sl_request *r, int64_t now)
+{
+    int status = sl_condition_check(r, &reply->validators, now);
+    int64_t size = reply->size;
+
+    reply->no_body = r->method == SL_METHOD_HEAD;
+    if (status == 412) {
+        sl_reply_fail(reply, r, status, NULL);
+        return;
+    }
+    reply->status = status ? status : 200;
+    reply->first = 0;
+    reply->count = size;
+    if (status == 304) {
+        reply->ranges = false;
+    }
+    if (!reply->ranges) {
+        return;
+    }
+    switch (sl_range_check(r, &reply->validators, now, size, &reply->first, &reply->count)) {
+    case SL_RANGE_WHOLE:
+        reply->first = 0;
+        reply->count = size;
+        break;
+    case SL_RANGE_PART:
+        reply->status = 206;
+        break;
+    case SL_RANGE_BEYOND:
+        sl_reply_fail(reply, r, 416, NULL);
+        reply->size = size; /* for Content-Range */
+        break;
+    }
+}
+
+void sl_reply_mark(struct sl_reply *reply, const char *suffix)
+{
+    char *etag = reply->validators.etag;
+    size_t length = strlen(etag), more = strlen(suffix);
+
+    if (length > 1 && length + more + 2 <= sizeof reply->validators.etag) {
+        etag[length - 1] = '-';
+        memcpy(etag + length, suffix, more);
+        memcpy(etag + length + more, "\"", 2);
+    }
+}
+
+void sl_reply_compress(struct sl_reply *reply, const struct sl_request *r)
+{
+    struct sl_buf *buf = NULL;
+
+    reply->varies = true;
+    /* A range of a compressed form would be of no use to anybody: ranges are of the plain one. */
+    if (reply->size < SL_GZIP_LEAST || reply->size > SL_GZIP_MOST || !sl_gzip_accepted(r) ||
+        sl_request_field(r, SL_FIELD_RANGE).data ||
+        sl_gzip_make(&buf, reply->owned, (size_t)reply->size, NULL) != SL_OK) {
+        return;
+    }
+    if ((int64_t)buf->size < reply->size) {
+        memcpy(reply->owned, buf->data, buf->size);
+        reply->size = reply->count = (int64_t)buf->size;
+        reply->gzip = true;
+        reply->ranges = false;
+        sl_reply_mark(reply, "gzip");
+    }
+    sl_buf_unref(&buf);
 }
 
 static void write_cors(const struct sl_reply *reply, struct sl_writer *out)
@@ -117,15 +190,25 @@ void sl_reply_head(const struct sl_reply *reply, const struct sl_request *r, boo
     if (reply->options || reply->status == 405) { /* RFC 9110 15.5.6 */
         sl_write_text(out, "Allow: GET, HEAD, OPTIONS\r\n");
     }
-    if (reply->status == 503) {
-        sl_write_text(out, "Retry-After: 1\r\n");
+    if (reply->retry > 0) {
+        sl_write_format(out, "Retry-After: %" PRId64 "\r\n", reply->retry);
     }
     /* No length where there can be no content: RFC 9110 8.6 */
     if (reply->status != 204 && reply->status != 304) {
         if (reply->type) {
             sl_write_format(out, "Content-Type: %s\r\n", reply->type);
         }
-        sl_write_format(out, "Content-Length: %" PRId64 "\r\n", reply->count);
+        if (reply->count >= 0) {
+            sl_write_format(out, "Content-Length: %" PRId64 "\r\n", reply->count);
+        } else if (reply->chunked && r->minor > 0) {
+            sl_write_text(out, "Transfer-Encoding: chunked\r\n");
+        }
+        if (reply->gzip) {
+            sl_write_text(out, "Content-Encoding: gzip\r\n");
+        }
+    }
+    if (reply->varies) {
+        sl_write_text(out, "Vary: Accept-Encoding\r\n");
     }
     if (reply->status == 206) {
         sl_write_format(out, "Content-Range: bytes %" PRId64 "-%" PRId64 "/%" PRId64 "\r\n",

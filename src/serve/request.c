@@ -20,6 +20,7 @@ static const struct {
     enum sl_field_id id;
     bool single; /* repeated: 400, since recipients differ in which one they believe */
 } known_fields[] = {
+    {"accept-encoding", SL_FIELD_ACCEPT_ENCODING, false},
     {"connection", SL_FIELD_CONNECTION, false},
     {"content-length", SL_FIELD_CONTENT_LENGTH, true},
     {"expect", SL_FIELD_EXPECT, true},
@@ -30,8 +31,10 @@ static const struct {
     {"if-range", SL_FIELD_IF_RANGE, true},
     {"if-unmodified-since", SL_FIELD_IF_UNMODIFIED_SINCE, true},
     {"range", SL_FIELD_RANGE, true},
+    {"referer", SL_FIELD_REFERER, false},
     {"transfer-encoding", SL_FIELD_TRANSFER_ENCODING, false},
     {"user-agent", SL_FIELD_USER_AGENT, false},
+    {"x-forwarded-for", SL_FIELD_FORWARDED_FOR, false},
 };
 
 void sl_request_init(struct sl_request *r)
@@ -42,8 +45,11 @@ void sl_request_init(struct sl_request *r)
 
 void sl_request_clear(struct sl_request *r)
 {
+    bool secure = r->secure;
+
     sl_writer_clear(&r->head);
     sl_request_init(r);
+    r->secure = secure;
 }
 
 bool sl_request_begun(const struct sl_request *r)
@@ -176,7 +182,8 @@ static bool target_chars_valid(struct sl_text t)
 static enum sl_request_result parse_target(struct sl_request *r, struct sl_text target)
 {
     static const char scheme[] = "http://", secure[] = "https://";
-    struct sl_text path = target, prefix = {target.data, sizeof scheme - 1};
+    const char *ours = r->secure ? secure : scheme;
+    struct sl_text path = target, prefix = {target.data, strlen(ours)};
     const char *query;
 
     if (!target_chars_valid(target)) {
@@ -190,7 +197,7 @@ static enum sl_request_result parse_target(struct sl_request *r, struct sl_text 
         r->asterisk = true;
         return SL_REQUEST_MORE;
     }
-    if (target.size > sizeof scheme - 1 && sl_text_is(prefix, scheme)) {
+    if (target.size > prefix.size && sl_text_is(prefix, ours)) {
         struct sl_text rest = {target.data + prefix.size, target.size - prefix.size};
         size_t end = 0;
 
@@ -204,7 +211,7 @@ static enum sl_request_result parse_target(struct sl_request *r, struct sl_text 
         path = (struct sl_text){rest.data + end, rest.size - end};
         /* RFC 9112 3.2.4: OPTIONS http://host is OPTIONS * */
         r->asterisk = path.size == 0 && r->method == SL_METHOD_OPTIONS;
-    } else if (target.size >= sizeof secure - 1 &&
+    } else if (!r->secure && target.size >= sizeof secure - 1 &&
                sl_text_is((struct sl_text){target.data, sizeof secure - 1}, secure)) {
         return refuse(r, 421, "this server has no https"); /* RFC 9110 7.4 */
     } else if (target.data[0] != '/') {
@@ -212,6 +219,8 @@ static enum sl_request_result parse_target(struct sl_request *r, struct sl_text 
     }
     query = path.size > 0 ? memchr(path.data, '?', path.size) : NULL;
     if (query) {
+        r->query =
+            span_of(r, (struct sl_text){query + 1, (size_t)(path.data + path.size - query) - 1});
         path.size = (size_t)(query - path.data);
     }
     r->path = span_of(r, path);

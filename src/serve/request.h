@@ -26,9 +26,11 @@ enum sl_method {
 /* The fields that somebody acts upon. */
 enum sl_field_id {
     SL_FIELD_OTHER,
+    SL_FIELD_ACCEPT_ENCODING,
     SL_FIELD_CONNECTION,
     SL_FIELD_CONTENT_LENGTH,
     SL_FIELD_EXPECT,
+    SL_FIELD_FORWARDED_FOR,
     SL_FIELD_HOST,
     SL_FIELD_IF_MATCH,
     SL_FIELD_IF_MODIFIED_SINCE,
@@ -36,6 +38,7 @@ enum sl_field_id {
     SL_FIELD_IF_RANGE,
     SL_FIELD_IF_UNMODIFIED_SINCE,
     SL_FIELD_RANGE,
+    SL_FIELD_REFERER,
     SL_FIELD_TRANSFER_ENCODING,
     SL_FIELD_USER_AGENT,
     SL_FIELD_COUNT
@@ -64,6 +67,7 @@ struct sl_field {
 };
 
 struct sl_request {
+    bool secure;           /* came by TLS: https URIs are ours; kept by sl_request_clear */
     struct sl_writer head; /* what was fed, from the request line on */
     enum {
         SL_REQUEST_START,
@@ -81,6 +85,7 @@ struct sl_request {
     bool keep_alive;
     struct sl_span method_text, target;
     struct sl_span path;      /* of the target, encoded, without the query */
+    struct sl_span query;     /* what follows the "?" */
     struct sl_span authority; /* of an absolute-form target; it wins over Host */
     struct sl_field fields[SL_REQUEST_FIELDS_MAX];
     size_t field_count;

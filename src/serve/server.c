@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -12,11 +14,15 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/module.h"
 #include "base/rational.h"
 #include "serve/listener.h"
 #include "serve/loop.h"
 
 #define FILES_KEPT 64 /* descriptors that connections leave to the rest of the process */
+/* The same for each source that is kept open: it may be read in several places at once. */
+#define FILES_OF_SOURCE 4
+#define MEBIBYTE        INT64_C(1048576)
 
 static enum sl_status to_timeval(const char *key, struct sl_rational seconds, struct timeval *out,
                                  struct sl_error *err)
@@ -57,32 +63,34 @@ static enum sl_status set_times(struct sl_server *s, const struct sl_serve_param
     return SL_OK;
 }
 
-static unsigned thread_count(int64_t wanted)
+static int64_t processors(void)
 {
     cpu_set_t set;
-    int cpus = 1;
 
-    if (wanted == 0 && sched_getaffinity(0, sizeof set, &set) == 0) {
-        cpus = CPU_COUNT(&set);
-    }
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+static unsigned thread_count(int64_t wanted)
+{
     if (wanted == 0) {
-        wanted = cpus;
+        wanted = processors();
     }
     return wanted < SL_SERVE_THREADS_MAX ? (unsigned)wanted : SL_SERVE_THREADS_MAX;
 }
 
 /* Each connection may hold a file open besides its socket. Better a 503 that says what is wrong
  * than an accept() that fails. */
-static unsigned connection_limit(const struct sl_server *s, int64_t wanted)
+static unsigned connection_limit(const struct sl_server *s, int64_t wanted, int64_t sources)
 {
     struct rlimit limit;
-    int64_t most;
+    int64_t most, kept;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
         return (unsigned)wanted;
     }
-    most = limit.rlim_cur > FILES_KEPT * 2UL ? ((int64_t)limit.rlim_cur - FILES_KEPT) / 2
-                                             : FILES_KEPT / 2;
+    kept = FILES_KEPT + (s->site.media ? sources * FILES_OF_SOURCE : 0);
+    most =
+        (int64_t)limit.rlim_cur > kept * 2 ? ((int64_t)limit.rlim_cur - kept) / 2 : FILES_KEPT / 2;
     if (most >= wanted) {
         return (unsigned)wanted;
     }
@@ -92,8 +100,71 @@ static unsigned connection_limit(const struct sl_server *s, int64_t wanted)
     return (unsigned)most;
 }
 
+static enum sl_status open_media(struct sl_server *s, const struct sl_serve_params *p,
+                                 const struct sl_media_engine *engine, struct sl_error *err)
+{
+    int64_t transcodes = p->transcodes > 0 ? p->transcodes : processors();
+    const struct sl_media_params params = {
+        .engine = engine,
+        .root = p->media,
+        .cache = p->cache,
+        .cache_size = p->cache_size * MEBIBYTE,
+        .memory = p->cache_memory * MEBIBYTE,
+        .workers = (unsigned)processors() + 2,
+        .transcodes = (unsigned)transcodes,
+        .waiting = (unsigned)p->waiting,
+        .streams = (unsigned)p->streams,
+        .sources = (unsigned)p->sources,
+    };
+
+    if (!p->media[0]) {
+        return SL_OK;
+    }
+    if (!engine) {
+        return sl_fail(err, SL_EUNSUPPORTED, "media", "this build cannot serve media files");
+    }
+    return sl_media_create(&s->site.media, &params, s->log, err);
+}
+
+static enum sl_status open_tls(struct sl_server *s, const struct sl_serve_params *p,
+                               struct sl_error *err)
+{
+    const void *symbol = NULL;
+    enum sl_status status;
+
+    if (!p->tls_cert[0] && !p->tls_key[0]) {
+        return SL_OK;
+    }
+    if (!p->tls_cert[0] || !p->tls_key[0]) {
+        return sl_fail(err, SL_EINVAL, p->tls_cert[0] ? "tls-key" : "tls-cert",
+                       "TLS needs both a certificate and a key");
+    }
+    status = sl_module_symbol(SL_SERVE_TLS_MODULE, SL_SERVE_TLS_SYMBOL, &symbol, err);
+    if (status == SL_OK) {
+        s->tls = symbol;
+        status = s->tls->create(&s->tls_context, p->tls_cert, p->tls_key, err);
+    }
+    return status;
+}
+
+/* What stands between a request and its answer. */
+static enum sl_status set_limits(struct sl_server *s, const struct sl_serve_params *p,
+                                 struct sl_error *err)
+{
+    enum sl_status status = SL_OK;
+
+    if (p->rate > 0) {
+        status = sl_rate_create(&s->rate, p->rate, p->burst, err);
+    }
+    if (status == SL_OK && p->sign_key_file[0]) {
+        status = sl_sign_key_read(&s->site.key, p->sign_key_file, err);
+    }
+    return status == SL_OK ? open_tls(s, p, err) : status;
+}
+
 enum sl_status sl_serve_open(struct sl_server **out, const struct sl_serve_params *params,
-                             const struct sl_log *log, struct sl_error *err)
+                             const struct sl_media_engine *engine, const struct sl_log *log,
+                             struct sl_error *err)
 {
     struct sl_server *s = sl_alloc_zero(sizeof *s);
     enum sl_status status;
@@ -107,21 +178,36 @@ enum sl_status sl_serve_open(struct sl_server **out, const struct sl_serve_param
     s->access = params->access;
     s->access_opaque = params->access_opaque;
     s->port = (uint16_t)params->port;
-    s->connections_max = connection_limit(s, params->connections);
+    s->access_format = (enum sl_access_format)params->log_format;
+    s->forwarded = params->forwarded != 0;
     status = set_times(s, params, err);
+    if (status == SL_OK) {
+        status = sl_site_open(&s->site, params->root, params->segment_age, log, err);
+    }
+    if (status == SL_OK) {
+        s->site.connections = &s->connections;
+        s->site.metrics = params->metrics ? &s->metrics : NULL;
+        status = set_limits(s, params, err);
+    }
+    if (status == SL_OK) {
+        status = open_media(s, params, engine, err);
+    }
     if (status != SL_OK) {
         goto out;
     }
-    status = sl_site_open(&s->site, params->root, params->segment_age, log, err);
-    if (status != SL_OK) {
-        goto out;
-    }
+    s->connections_max = connection_limit(s, params->connections, params->sources);
     s->stop_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (s->stop_event < 0) {
         status = sl_fail_errno(err, errno, NULL, "eventfd");
         goto out;
     }
-    status = sl_listener_open(params->listen, &s->port, &s->listener, err);
+    status = strncmp(params->listen, "unix:", 5) == 0
+                 ? sl_listener_open_unix(params->listen + 5, &s->listener, err)
+                 : sl_listener_open(params->listen, &s->port, &s->listener, err);
+    if (status == SL_OK && strncmp(params->listen, "unix:", 5) == 0) {
+        (void)snprintf(s->unix_path, sizeof s->unix_path, "%s", params->listen + 5);
+        s->port = 0;
+    }
     for (unsigned n = thread_count(params->threads); status == SL_OK && s->loop_count < n;) {
         status = sl_loop_create(&s->loops[s->loop_count], s, s->loop_count == 0, err);
         if (status == SL_OK) {
@@ -198,6 +284,14 @@ void sl_serve_destroy(struct sl_server **out)
     if (s->stop_event >= 0) {
         (void)close(s->stop_event);
     }
+    if (s->unix_path[0]) {
+        (void)unlink(s->unix_path);
+    }
+    if (s->tls_context) {
+        s->tls->destroy(s->tls_context);
+    }
+    sl_media_destroy(&s->site.media);
+    sl_rate_destroy(&s->rate);
     sl_site_close(&s->site);
     sl_free(s);
 }

@@ -6,27 +6,31 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "serve/assets.h"
 #include "serve/ladders.h"
+#include "serve/media_route.h"
 #include "serve/path.h"
+#include "serve/site_file.h"
 #include "serve/types.h"
 
-/* Files up to this size are read at once, so that one answer holds one version of a playlist even
- * where it is rewritten in place, and no descriptor waits for a slow reader. */
-#define SMALL_FILE 65536
-
-#define OWN_PREFIX "_sluice/"
+#define OWN_PREFIX   "_sluice/"
+#define MEDIA_PREFIX "media/"
+#define METRICS_MAX  (1 << 20)
 
 enum sl_status sl_site_open(struct sl_site *site, const char *root, int64_t segment_age,
                             const struct sl_log *log, struct sl_error *err)
 {
+    memset(site, 0, sizeof *site);
+    site->root = -1;
     site->log = log;
+    (void)snprintf(site->media_cache, sizeof site->media_cache, "no-cache");
+    if (!root[0]) {
+        return SL_OK;
+    }
     site->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (site->root < 0) {
         return sl_fail_errno(err, errno, root, "cannot serve this directory");
@@ -41,8 +45,6 @@ enum sl_status sl_site_open(struct sl_site *site, const char *root, int64_t segm
     if (segment_age > 0) {
         (void)snprintf(site->media_cache, sizeof site->media_cache,
                        "public, max-age=%" PRId64 ", immutable", segment_age);
-    } else {
-        (void)snprintf(site->media_cache, sizeof site->media_cache, "no-cache");
     }
     return SL_OK;
 }
@@ -65,7 +67,6 @@ static void answer_asset(const struct sl_request *r, int64_t now, const char *na
                          struct sl_reply *reply)
 {
     const struct sl_asset *asset = sl_assets;
-    int status;
 
     while (asset->name && strcmp(asset->name, name) != 0) {
         asset++;
@@ -78,19 +79,25 @@ static void answer_asset(const struct sl_request *r, int64_t now, const char *na
     (void)snprintf(reply->validators.etag, sizeof reply->validators.etag, "%s", asset->etag);
     reply->cache = "no-cache";
     reply->page = strcmp(name, "index.html") == 0;
-    status = sl_condition_check(r, &reply->validators, now);
-    if (status == 412) {
-        sl_reply_fail(reply, r, status, NULL);
-        return;
-    }
-    reply->status = status ? status : 200;
-    reply->no_body = r->method == SL_METHOD_HEAD;
     reply->type = sl_media_type_of(name)->type;
-    reply->size = reply->count = (int64_t)asset->size;
+    reply->size = (int64_t)asset->size;
     reply->text = asset->data;
+    sl_reply_select(reply, r, now);
 }
 
-static void answer_ladders(const struct sl_site *site, const struct sl_request *r,
+/* A text that was made for this answer alone. */
+static void answer_text(const struct sl_request *r, int64_t now, const char *type,
+                        struct sl_writer *out, struct sl_reply *reply)
+{
+    reply->type = type;
+    reply->cache = "no-store";
+    reply->size = (int64_t)out->size;
+    reply->owned = out->data;
+    sl_reply_compress(reply, r);
+    sl_reply_select(reply, r, now);
+}
+
+static void answer_ladders(const struct sl_site *site, const struct sl_request *r, int64_t now,
                            struct sl_reply *reply)
 {
     struct sl_error err = {0};
@@ -103,191 +110,146 @@ static void answer_ladders(const struct sl_site *site, const struct sl_request *
         sl_reply_fail(reply, r, 500, NULL);
         return;
     }
-    reply->status = 200;
-    reply->no_body = r->method == SL_METHOD_HEAD;
-    reply->type = "application/json";
+    answer_text(r, now, "application/json", &out, reply);
+}
+
+static void answer_metrics(const struct sl_site *site, const struct sl_request *r, int64_t now,
+                           struct sl_reply *reply)
+{
+    struct sl_writer out;
+
+    sl_writer_init(&out, METRICS_MAX);
+    sl_metrics_write(site->metrics, site->connections ? atomic_load(site->connections) : 0, &out);
+    if (site->media) {
+        sl_media_write_metrics(site->media, &out);
+    }
+    if (sl_writer_finish(&out, NULL) != SL_OK) {
+        sl_writer_clear(&out);
+        sl_reply_fail(reply, r, 503, NULL);
+        return;
+    }
+    answer_text(r, now, "text/plain; version=0.0.4; charset=utf-8", &out, reply);
+}
+
+/* For whoever distributes requests: 503 sends new ones elsewhere. */
+static void answer_health(const struct sl_visit *visit, struct sl_reply *reply)
+{
+    static const char fine[] = "ok\n";
+
+    if (visit->stopping) {
+        sl_reply_fail(reply, visit->request, 503, "stopping");
+        return;
+    }
+    reply->type = "text/plain; charset=utf-8";
     reply->cache = "no-store";
-    reply->size = reply->count = (int64_t)out.size;
-    reply->owned = out.data;
+    reply->size = sizeof fine - 1;
+    reply->text = fine;
+    sl_reply_select(reply, visit->request, visit->now);
 }
 
-/* size bytes from the start; NULL and *error where that fails. */
-static uint8_t *read_whole(int fd, size_t size, int *error)
+static void answer_file(const struct sl_site *site, const struct sl_visit *visit, const char *path,
+                        struct sl_reply *reply)
 {
-    uint8_t *data = sl_alloc(size > 0 ? size : 1);
-    size_t got = 0;
-
-    *error = ENOMEM;
-    while (data && got < size) {
-        ssize_t n = pread(fd, data + got, size - got, (off_t)got);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            *error = n < 0 ? errno : ESTALE; /* it became shorter */
-            sl_free(data);
-            return NULL;
-        }
-        got += (size_t)n;
-    }
-    return data;
-}
-
-static bool same_version(const struct stat *a, const struct stat *b)
-{
-    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-/* Reads a small file so that what was read is what st describes. */
-static uint8_t *read_version(int fd, struct stat *st, int *error)
-{
-    for (int tries = 0; tries < 4; tries++) {
-        struct stat after;
-        uint8_t *data = read_whole(fd, (size_t)st->st_size, error);
-
-        if (!data && *error != ESTALE) {
-            return NULL;
-        }
-        if (fstat(fd, &after) != 0) {
-            *error = errno;
-            sl_free(data);
-            return NULL;
-        }
-        if (data && same_version(st, &after)) {
-            return data;
-        }
-        sl_free(data);
-        *st = after;
-        if (st->st_size > SMALL_FILE) {
-            break;
-        }
-    }
-    *error = ESTALE;
-    return NULL;
-}
-
-static int status_of_errno(int error)
-{
-    switch (error) {
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case ESTALE:
-        return 503;
-    case EACCES:
-        return 403;
-    case EIO:
-        return 500;
-    default:
-        /* ENOENT and ENOTDIR; EXDEV and ELOOP: a link that leaves the root. To the client they
-         * are the same, so that it learns nothing about what is outside. */
-        return 404;
-    }
-}
-
-static void fail_errno(const struct sl_site *site, const struct sl_request *r, const char *path,
-                       int error, struct sl_reply *reply)
-{
-    int status = status_of_errno(error);
-    struct sl_error err = {0};
-
-    if (status != 404) {
-        (void)sl_fail_errno(&err, error, path, "cannot be served");
-        sl_log_write(site->log, SL_LOG_WARN, "serve", "%s: %s", path, err.msg);
-    } else if (error == EXDEV || error == ELOOP) {
-        sl_log_write(site->log, SL_LOG_WARN, "serve", "%s: a link leaves the directory", path);
-    }
-    sl_reply_fail(reply, r, status, NULL);
-}
-
-static void describe(const struct sl_site *site, const struct stat *st, const char *path,
-                     struct sl_reply *reply)
-{
-    const struct sl_media_type *type = sl_media_type_of(path);
-
-    /* Strong as long as no write leaves both size and time of a file as they were; a file that
-     * is replaced has another inode. */
-    (void)snprintf(reply->validators.etag, sizeof reply->validators.etag,
-                   "\"%" PRIxMAX "-%" PRIxMAX "-%" PRIxMAX ".%lx\"", (uintmax_t)st->st_ino,
-                   (uintmax_t)st->st_size, (uintmax_t)st->st_mtim.tv_sec,
-                   (unsigned long)st->st_mtim.tv_nsec);
-    reply->validators.modified = st->st_mtim.tv_sec > 0 ? st->st_mtim.tv_sec : 0;
-    reply->type = type->type;
-    reply->cache = type->class == SL_CLASS_MEDIA ? site->media_cache : "no-cache";
-    reply->ranges = true;
-    reply->size = st->st_size;
-}
-
-static void answer_range(const struct sl_request *r, int64_t now, struct sl_reply *reply)
-{
-    int64_t size = reply->size;
-
-    reply->status = 200;
-    reply->first = 0;
-    reply->count = size;
-    switch (sl_range_check(r, &reply->validators, now, size, &reply->first, &reply->count)) {
-    case SL_RANGE_WHOLE:
-        reply->first = 0;
-        reply->count = size;
-        break;
-    case SL_RANGE_PART:
-        reply->status = 206;
-        break;
-    case SL_RANGE_BEYOND:
-        sl_reply_fail(reply, r, 416, NULL);
-        reply->size = size; /* for Content-Range */
-        break;
-    }
-}
-
-static void answer_file(const struct sl_site *site, const struct sl_request *r, int64_t now,
-                        const char *path, struct sl_reply *reply)
-{
-    int fd = sl_path_open(site->root, path, false, site->have_openat2), error, status;
-    uint8_t *data = NULL;
-    struct stat st;
+    int fd = site->root < 0 ? -ENOENT : sl_path_open(site->root, path, false, site->have_openat2);
 
     if (fd < 0) {
-        fail_errno(site, r, path, -fd, reply);
-        return;
-    }
-    reply->fd = fd; /* sl_reply_clear closes it from here on */
-    if (fstat(fd, &st) != 0) {
-        fail_errno(site, r, path, errno, reply);
-        return;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        sl_reply_fail(reply, r, 404, NULL);
-        return;
-    }
-    if (st.st_size <= SMALL_FILE && r->method == SL_METHOD_GET) {
-        data = read_version(fd, &st, &error);
-        if (!data) {
-            fail_errno(site, r, path, error, reply);
-            return;
-        }
-        (void)close(fd);
-        reply->fd = -1;
-        reply->owned = data;
-    }
-    describe(site, &st, path, reply);
-    reply->no_body = r->method == SL_METHOD_HEAD;
-    status = sl_condition_check(r, &reply->validators, now);
-    if (status == 412) {
-        sl_reply_fail(reply, r, status, NULL);
-    } else if (status == 304) {
-        reply->status = status;
-        reply->ranges = false;
+        sl_site_fail_errno(site, visit->request, path, -fd, reply);
     } else {
-        answer_range(r, now, reply);
+        sl_site_answer_file(site, visit, path, fd, reply);
     }
 }
 
-void sl_site_answer(const struct sl_site *site, const struct sl_request *r, int64_t now,
+/* path: below /media/. What is no route is the file itself. */
+static void answer_media(const struct sl_site *site, const struct sl_visit *visit, const char *path,
+                         struct sl_reply *reply)
+{
+    const struct sl_request *r = visit->request;
+    const char *detail = NULL;
+    int status, root, fd;
+    bool have_openat2;
+
+    status = sl_media_route(site->media, path, sl_request_text(r, r->query), &reply->want, &detail);
+    if (status > 0) {
+        sl_reply_fail(reply, r, status, detail);
+    }
+    if (status >= 0) {
+        return;
+    }
+    root = sl_media_root(site->media, &have_openat2);
+    fd = root < 0 ? -ENOENT : sl_path_open(root, path, false, have_openat2);
+    if (fd < 0) {
+        sl_site_fail_errno(site, r, path, -fd, reply);
+    } else {
+        sl_site_answer_file(site, visit, path, fd, reply);
+    }
+}
+
+static void answer_list(const struct sl_visit *visit, struct sl_reply *reply)
+{
+    const struct sl_request *r = visit->request;
+    int status = sl_media_route_list(sl_request_text(r, r->query), &reply->want);
+
+    if (status > 0) {
+        sl_reply_fail(reply, r, status, NULL);
+    }
+}
+
+/* What is everybody's: the page and its files, and whether the server is well. */
+static bool is_open_to_all(const char *path)
+{
+    return path[0] == '\0' || strcmp(path, "healthz") == 0 || strcmp(path, "metrics") == 0 ||
+           (strncmp(path, OWN_PREFIX, sizeof OWN_PREFIX - 1) == 0 &&
+            strcmp(path, OWN_PREFIX "ladders.json") != 0);
+}
+
+/* 0, or the status to refuse with. path is decoded and has no slash in front. */
+static int check_signature(const struct sl_site *site, const struct sl_visit *visit,
+                           const char *path)
+{
+    char whole[SL_SERVE_PATH_MAX + 1];
+    int status;
+
+    if (site->key.size == 0 || is_open_to_all(path)) {
+        return 0;
+    }
+    (void)snprintf(whole, sizeof whole, "/%s", path);
+    status =
+        sl_sign_check(&site->key, whole, sl_request_text(visit->request, visit->request->query),
+                      visit->client->text, visit->now);
+    if (status && site->metrics) {
+        atomic_fetch_add_explicit(&site->metrics->refused_signature, 1, memory_order_relaxed);
+    }
+    return status;
+}
+
+static void answer_path(const struct sl_site *site, const struct sl_visit *visit, const char *path,
+                        struct sl_reply *reply)
+{
+    const struct sl_request *r = visit->request;
+
+    if (path[0] == '\0') {
+        answer_asset(r, visit->now, "index.html", reply);
+    } else if (strcmp(path, OWN_PREFIX "ladders.json") == 0) {
+        answer_ladders(site, r, visit->now, reply);
+    } else if (strncmp(path, OWN_PREFIX, sizeof OWN_PREFIX - 1) == 0) {
+        answer_asset(r, visit->now, path + sizeof OWN_PREFIX - 1, reply);
+    } else if (strcmp(path, "healthz") == 0) {
+        answer_health(visit, reply);
+    } else if (site->metrics && strcmp(path, "metrics") == 0) {
+        answer_metrics(site, r, visit->now, reply);
+    } else if (site->media && strcmp(path, MEDIA_PREFIX) == 0) {
+        answer_list(visit, reply);
+    } else if (site->media && strncmp(path, MEDIA_PREFIX, sizeof MEDIA_PREFIX - 1) == 0) {
+        answer_media(site, visit, path + sizeof MEDIA_PREFIX - 1, reply);
+    } else {
+        answer_file(site, visit, path, reply);
+    }
+}
+
+void sl_site_answer(const struct sl_site *site, const struct sl_visit *visit,
                     struct sl_reply *reply)
 {
+    const struct sl_request *r = visit->request;
     struct sl_text target = sl_request_text(r, r->path);
     char path[SL_SERVE_PATH_MAX];
     int status;
@@ -299,18 +261,51 @@ void sl_site_answer(const struct sl_site *site, const struct sl_request *r, int6
     if (target.size == 0) { /* http://host without a path: RFC 9110 4.2.3 */
         target = (struct sl_text){"/", 1};
     }
-    status = sl_path_decode(target.data, target.size, path);
+    if (site->media && target.size == sizeof MEDIA_PREFIX &&
+        memcmp(target.data, "/" MEDIA_PREFIX, target.size) == 0) {
+        (void)snprintf(path, sizeof path, MEDIA_PREFIX); /* the one directory that answers */
+        status = 0;
+    } else {
+        status = sl_path_decode(target.data, target.size, path);
+    }
     if (status) {
         sl_reply_fail(reply, r, status, NULL);
-    } else if (r->method == SL_METHOD_OPTIONS) {
-        answer_options(reply);
-    } else if (path[0] == '\0') {
-        answer_asset(r, now, "index.html", reply);
-    } else if (strcmp(path, OWN_PREFIX "ladders.json") == 0) {
-        answer_ladders(site, r, reply);
-    } else if (strncmp(path, OWN_PREFIX, sizeof OWN_PREFIX - 1) == 0) {
-        answer_asset(r, now, path + sizeof OWN_PREFIX - 1, reply);
-    } else {
-        answer_file(site, r, now, path, reply);
+        return;
     }
+    if (r->method == SL_METHOD_OPTIONS) {
+        answer_options(reply);
+        return;
+    }
+    status = check_signature(site, visit, path);
+    if (status) {
+        sl_reply_fail(reply, r, status,
+                      status == 410 ? "the link has expired" : "a signed link is needed");
+        return;
+    }
+    answer_path(site, visit, path, reply);
+    if (site->key.size > 0 && reply->cache && strncmp(reply->cache, "public", 6) == 0) {
+        reply->cache = "private, no-cache"; /* what a link allows is not for everybody's cache */
+    }
+}
+
+void sl_site_finish(const struct sl_site *site, const struct sl_visit *visit,
+                    const struct sl_media_want *want, struct sl_waiter *w, struct sl_reply *reply)
+{
+    const struct sl_request *r = visit->request;
+    struct sl_writer carry;
+
+    sl_writer_init(&carry, SL_SIGN_QUERY_MAX);
+    if (site->key.size > 0) {
+        sl_sign_carry(sl_request_text(r, r->query), &carry);
+    }
+    sl_write_u8(&carry, '\0');
+    if (carry.status == SL_OK) {
+        sl_media_reply(want, w, r, (const char *)carry.data, visit->now, reply);
+    } else {
+        sl_reply_fail(reply, r, 503, NULL);
+    }
+    if (site->key.size > 0 && reply->cache && strncmp(reply->cache, "public", 6) == 0) {
+        reply->cache = "private, max-age=31536000, immutable";
+    }
+    sl_writer_clear(&carry);
 }

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is under which address: the page, its files, the list of ladders, and the directory. */
+/* What is under which address: the page, its files, the list of ladders, the directory, and the
+ * library. */
 #ifndef SL_SERVE_SITE_H
 #define SL_SERVE_SITE_H
 
+#include <stdatomic.h>
+
 #include <sluice/log.h>
 
+#include "serve/client.h"
+#include "serve/media.h"
 #include "serve/reply.h"
+#include "serve/sign.h"
 
 /* Set up once, then only read: shared by all threads. */
 struct sl_site {
@@ -13,16 +19,31 @@ struct sl_site {
     bool have_openat2;
     char media_cache[64]; /* Cache-Control of SL_CLASS_MEDIA */
     const struct sl_log *log;
+    struct sl_media *media; /* what is below /media/; NULL: nothing, or what the directory has */
+    struct sl_sign_key key; /* set: nothing plays without a signed link */
+    struct sl_metrics *metrics; /* what /metrics shows; NULL: nothing */
+    const atomic_uint *connections;
 };
 
+/* One request whose head is whole (SL_REQUEST_DONE). */
+struct sl_visit {
+    const struct sl_request *request;
+    const struct sl_client *client;
+    int64_t now; /* seconds since 1970 */
+    bool stopping;
+};
+
+/* root: "" for none. */
 SL_NODISCARD enum sl_status sl_site_open(struct sl_site *site, const char *root,
                                          int64_t segment_age, const struct sl_log *log,
                                          struct sl_error *err);
 void sl_site_close(struct sl_site *site);
 
-/* Answers a request whose head is whole (SL_REQUEST_DONE). reply is initialised and always filled;
- * what goes wrong is an answer, too. */
-void sl_site_answer(const struct sl_site *site, const struct sl_request *r, int64_t now,
+/* reply is initialised and always filled; what goes wrong is an answer, too. Where reply->want is
+ * set, the library is to be asked, and sl_site_finish to be called with what it says. */
+void sl_site_answer(const struct sl_site *site, const struct sl_visit *visit,
                     struct sl_reply *reply);
+void sl_site_finish(const struct sl_site *site, const struct sl_visit *visit,
+                    const struct sl_media_want *want, struct sl_waiter *w, struct sl_reply *reply);
 
 #endif

@@ -8,11 +8,12 @@
 #include "unit.h"
 
 static void check(const char *bytes, const struct sockaddr_storage *peer, bool whole,
-                  const char *expected)
+                  enum sl_access_format format, const char *expected)
 {
+    struct sl_client client;
     struct sl_request r;
     struct sl_access a = {.request = &r,
-                          .peer = peer,
+                          .client = &client,
                           .status = 206,
                           .sent = 42,
                           .whole = whole,
@@ -24,7 +25,8 @@ static void check(const char *bytes, const struct sockaddr_storage *peer, bool w
     sl_request_init(&r);
     (void)!sl_request_feed(&r, bytes, strlen(bytes), &used);
     sl_writer_init(&out, 8192);
-    sl_access_line(&a, &out);
+    sl_client_from_peer(&client, peer);
+    sl_access_line(&a, format, &out);
     sl_write_u8(&out, 0);
     assert_int_equal(out.status, SL_OK);
     assert_string_equal(out.data, expected);
@@ -41,12 +43,21 @@ static void test_lines(void **state)
         .sin_family = AF_INET, .sin_port = htons(4711), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     *(struct sockaddr_in6 *)(void *)&six = (struct sockaddr_in6){
         .sin6_family = AF_INET6, .sin6_port = htons(1), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    check("GET /a?b HTTP/1.1\r\nHost: h\r\nUser-Agent: x y\r\n\r\n", &four, true,
+    check("GET /a?b HTTP/1.1\r\nHost: h\r\nUser-Agent: x y\r\n\r\n", &four, true, SL_ACCESS_PLAIN,
           "1994-11-06T08:49:37Z 127.0.0.1:4711 \"GET /a?b HTTP/1.1\" 206 42 12.345678 \"x y\"");
-    check("HEAD /\\ HTTP/1.0\r\nUser-Agent: \"\\\t\xff\r\n\r\n", &six, false,
+    check("HEAD /\\ HTTP/1.0\r\nUser-Agent: \"\\\t\xff\r\n\r\n", &six, false, SL_ACCESS_PLAIN,
           "1994-11-06T08:49:37Z [::1]:1 \"HEAD /\\x5c HTTP/1.0\" 206 42 12.345678 "
           "\"\\x22\\x5c\\x09\\xff\" aborted");
-    check("", &none, true, "1994-11-06T08:49:37Z - \"-\" 206 42 12.345678 \"\"");
+    check("", &none, true, SL_ACCESS_PLAIN, "1994-11-06T08:49:37Z - \"-\" 206 42 12.345678 \"\"");
+    check("GET /a?b HTTP/1.1\r\nHost: h\r\nUser-Agent: x y\r\nReferer: \"\r\n\r\n", &four, true,
+          SL_ACCESS_COMMON,
+          "127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] \"GET /a?b HTTP/1.1\" 206 42 \"\\x22\" \"x "
+          "y\"");
+    check("GET /\\ HTTP/1.1\r\nHost: h\r\nUser-Agent: \"\t\xff\r\n\r\n", &six, false,
+          SL_ACCESS_JSON,
+          "{\"time\":\"1994-11-06T08:49:37Z\",\"client\":\"::1\",\"method\":\"GET\","
+          "\"target\":\"/\\u005c\",\"status\":206,\"bytes\":42,\"seconds\":12.345678,"
+          "\"whole\":false,\"referer\":\"\",\"agent\":\"\\u0022\\u0009\\u00ff\"}");
 }
 
 int main(void)

@@ -98,7 +98,7 @@ static void test_serve_and_stop(void **state)
 
     (void)state;
     fill(&p);
-    assert_int_equal(sl_serve_open(&s, &p, NULL, NULL), SL_OK);
+    assert_int_equal(sl_serve_open(&s, &p, NULL, NULL, NULL), SL_OK);
     assert_int_not_equal(s->port, 0);
     assert_int_equal(pthread_create(&thread, NULL, run, s), 0);
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
@@ -124,7 +124,7 @@ static void test_stop_first(void **state)
 
     (void)state;
     fill(&p);
-    assert_int_equal(sl_serve_open(&s, &p, NULL, NULL), SL_OK);
+    assert_int_equal(sl_serve_open(&s, &p, NULL, NULL, NULL), SL_OK);
     sl_serve_stop(s);
     assert_int_equal(sl_serve_run(s, NULL), SL_OK);
     sl_serve_destroy(&s);
@@ -140,9 +140,9 @@ static void test_taken_port(void **state)
 
     (void)state;
     fill(&p);
-    assert_int_equal(sl_serve_open(&s, &p, NULL, NULL), SL_OK);
+    assert_int_equal(sl_serve_open(&s, &p, NULL, NULL, NULL), SL_OK);
     p.port = s->port;
-    assert_int_equal(sl_serve_open(&second, &p, NULL, &err), SL_EIO);
+    assert_int_equal(sl_serve_open(&second, &p, NULL, NULL, &err), SL_EIO);
     assert_null(second);
     (void)snprintf(where, sizeof where, "127.0.0.1:%u", s->port);
     assert_string_equal(err.where, where);
@@ -158,23 +158,23 @@ static void test_refused(void **state)
     (void)state;
     fill(&p);
     (void)snprintf(p.listen, sizeof p.listen, "192.0.2.1"); /* nobody's: RFC 5737 */
-    assert_int_equal(sl_serve_open(&s, &p, NULL, &err), SL_EIO);
+    assert_int_equal(sl_serve_open(&s, &p, NULL, NULL, &err), SL_EIO);
     assert_string_equal(err.where, "192.0.2.1:0");
     memset(&err, 0, sizeof err);
     fill(&p);
     p.idle_timeout.num = 0;
-    assert_int_equal(sl_serve_open(&s, &p, NULL, &err), SL_EINVAL);
+    assert_int_equal(sl_serve_open(&s, &p, NULL, NULL, &err), SL_EINVAL);
     assert_string_equal(err.where, "idle-timeout");
     fill(&p);
     (void)snprintf(p.root, sizeof p.root, "/nonexistent");
-    assert_int_equal(sl_serve_open(&s, &p, NULL, NULL), SL_ENOTFOUND);
+    assert_int_equal(sl_serve_open(&s, &p, NULL, NULL, NULL), SL_ENOTFOUND);
     assert_null(s);
 }
 
 static enum sl_status open_once(void *arg)
 {
     struct sl_server *s = NULL;
-    enum sl_status status = sl_serve_open(&s, arg, NULL, NULL);
+    enum sl_status status = sl_serve_open(&s, arg, NULL, NULL, NULL);
 
     assert_true((status == SL_OK) == (s != NULL));
     sl_serve_destroy(&s);

@@ -51,7 +51,10 @@ static void ask(const char *method, const char *path, const char *fields, struct
     sl_request_init(r);
     sl_reply_init(reply);
     if (sl_request_feed(r, bytes, (size_t)n, &used) == SL_REQUEST_DONE) {
-        sl_site_answer(&site, r, 2000000000, reply);
+        const struct sl_client client = {.text = "127.0.0.1"};
+        const struct sl_visit visit = {.request = r, .client = &client, .now = 2000000000};
+
+        sl_site_answer(&site, &visit, reply);
     }
 }
 
@@ -65,7 +68,9 @@ static void test_answers(void **state)
         bool file, memory;
     } cases[] = {
         {"GET", "/small.m3u8", "", 200, 0, 8, 8, "no-cache", false, true},
-        {"HEAD", "/small.m3u8", "", 200, 0, 8, 8, "no-cache", true, false},
+        {"HEAD", "/small.m3u8", "", 200, 0, 8, 8, "no-cache", false, true},
+        {"GET", "/healthz", "", 200, 0, 3, 3, "no-store", false, false},
+        {"GET", "/media/", "", 404, 0, 14, 14, "no-store", false, true},
         {"GET", "/small.m3u8", "Range: bytes=2-3\r\n", 206, 2, 2, 8, "no-cache", false, true},
         {"GET", "/big.m4s", "", 200, 0, BIG, BIG, "no-cache", true, false},
         {"GET", "/big.m4s", "Range: bytes=-1\r\n", 206, BIG - 1, 1, BIG, "no-cache", true, false},
@@ -89,7 +94,7 @@ static void test_answers(void **state)
         ask(cases[i].method, cases[i].path, cases[i].fields, &r, &reply);
         if (reply.status != cases[i].status || reply.first != cases[i].first ||
             reply.count != cases[i].count || reply.size != cases[i].size ||
-            (reply.fd >= 0) != cases[i].file || (reply.owned != NULL) != cases[i].memory) {
+            (reply.answer != NULL) != cases[i].file || (reply.owned != NULL) != cases[i].memory) {
             fail_msg("%s %s: %d, %lld+%lld/%lld", cases[i].method, cases[i].path, reply.status,
                      (long long)reply.first, (long long)reply.count, (long long)reply.size);
         }

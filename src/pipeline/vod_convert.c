@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sound of one segment as AAC: decoded from some time before, laid on the line of samples that
+ * begins at time zero (filter/sound.h), encoded from some frames before. What the run-in gives is
+ * thrown away, so that decoder, resampler and encoder have forgotten where they began. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/rational.h"
+#include "decode/registry.h"
+#include "encode/registry.h"
+#include "filter/sound.h"
+#include "media/track.h"
+#include "pipeline/vod_run.h"
+
+#define AAC_FRAME 1024
+#define RUN_IN    8   /* frames encoded and dropped: docs/vod.md has what fewer do */
+#define DECODE_MS 250 /* decoded before the first sample that counts, as in a remux */
+#define LOOK      8   /* frames decoded to know how long they are */
+
+struct convert {
+    struct vod_job *job;
+    const struct vod_decoded *d;
+    size_t track;
+    struct sl_decoder *decoder;
+    struct sl_sound *line;
+    struct sl_coder *encoder;
+    struct vod_run *run;
+    int64_t from, to; /* pts of packets that count */
+    bool full;        /* all up to `to` have come */
+    int64_t damaged;
+};
+
+/* As sl_remux converts: ISO/IEC 14496-3 table 1.18, as far as browsers play it. */
+static int32_t rate_for(int32_t rate)
+{
+    static const int32_t rates[] = {48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        if (rates[i] == rate) {
+            return rate;
+        }
+    }
+    return rate == 88200 ? 44100 : 48000;
+}
+
+static enum sl_status open_encoder(const struct sl_vod *v, const struct vod_decoded *d,
+                                   struct sl_coder **out, struct sl_error *err)
+{
+    struct sl_encode_params p = {
+        .log = v->log,
+        .timebase = {1, d->out_rate},
+        .threads = 1,
+        .bitrate = v->audio_bitrate,
+        .sample_rate = d->out_rate,
+        .channels = d->out_channels,
+        .channel_layout = d->out_channels == 1 ? 0x4 : 0x3,
+    };
+    return sl_encode_open(out, SL_CODEC_AAC, NULL, &p, err);
+}
+
+/* ---- what a track decodes to ---------------------------------------------------------------- */
+
+struct look {
+    struct sl_frame *frames[LOOK];
+    size_t count;
+};
+
+/* Takes frames out of the decoder; NULL packet: drains. */
+static enum sl_status look_at(struct sl_decoder *d, struct sl_packet *p, struct look *look,
+                              struct sl_error *err)
+{
+    struct sl_error why = {0};
+    enum sl_status st = d->ops->send(d, p, &why);
+    if (st == SL_EDATA) {
+        return SL_OK;
+    }
+    if (st != SL_OK && st != SL_EAGAIN) {
+        return sl_fail(err, st, why.where, "%s", why.msg);
+    }
+    while (look->count < LOOK) {
+        struct sl_frame *f = NULL;
+        st = d->ops->receive(d, &f, err);
+        if (st != SL_OK) {
+            return st == SL_EAGAIN || st == SL_EOF ? SL_OK : st;
+        }
+        if (f->samples > 0) {
+            look->frames[look->count++] = f;
+        } else {
+            sl_frame_unref(&f);
+        }
+    }
+    return SL_OK;
+}
+
+/* Length and place of frames. The first may be cut short at its beginning (priming), the last at
+ * its end; the others tell. */
+static void learn(struct sl_vod *v, size_t track, const struct look *look, struct vod_decoded *d)
+{
+    const struct sl_frame *first = look->frames[0];
+    struct sl_rational in = v->tracks[track].timebase;
+    int64_t frame = look->count > 2 ? look->frames[1]->samples : first->samples;
+    for (size_t i = 1; i + 1 < look->count; i++) {
+        frame = look->frames[i]->samples == frame ? frame : 0;
+    }
+    d->rate = first->sample_rate;
+    d->out_rate = rate_for(first->sample_rate);
+    d->out_channels = first->channels < 2 ? 1 : 2;
+    d->grid = (struct vod_grid){
+        .in = in,
+        .out = {1, d->rate},
+        .zero = sl_rescale(v->zero, v->zero_base, in, SL_ROUND_NEAREST),
+        .frame = frame,
+        .slack = AAC_FRAME / 4,
+    };
+    if (first->pts != SL_NO_TIME) {
+        d->grid.origin = sl_rescale(first->pts - d->grid.zero, in, d->grid.out, SL_ROUND_NEAREST) -
+                         (frame > first->samples ? frame - first->samples : 0);
+    }
+}
+
+static enum sl_status look(struct vod_job *j, size_t track, struct vod_decoded *d,
+                           struct sl_error *err)
+{
+    struct sl_vod *v = j->vod;
+    struct sl_decode_params params = {.log = v->log, .threads = 1};
+    struct sl_decoder *decoder = NULL;
+    struct look seen = {.count = 0};
+    struct sl_rational in = v->tracks[track].timebase;
+    int64_t zero = sl_rescale(v->zero, v->zero_base, in, SL_ROUND_NEAREST);
+    int64_t early = zero - sl_rescale(DECODE_MS, sl_rational(1, 1000), in, SL_ROUND_UP);
+    bool ended = false;
+    enum sl_status st = sl_decode_open(&decoder, &v->tracks[track], &params, err);
+    if (st == SL_OK) {
+        st = vod_seek(j, track, VOD_FIRST, UINT64_C(1) << track, err);
+    }
+    while (st == SL_OK && seen.count < LOOK && !ended) {
+        struct sl_packet *p = NULL;
+        st = vod_read(j, &p, err);
+        ended = st == SL_EOF;
+        if (ended) {
+            st = look_at(decoder, NULL, &seen, err);
+        } else if (st == SL_OK && p->track == track && p->pts != SL_NO_TIME && p->pts >= early) {
+            st = look_at(decoder, p, &seen, err);
+        }
+        sl_packet_unref(&p);
+    }
+    if (st == SL_OK && seen.count == 0) {
+        st = sl_fail(err, SL_EDATA, v->where, "track %zu: no sound could be decoded", track);
+    }
+    if (st == SL_OK) {
+        learn(v, track, &seen, d);
+    }
+    for (size_t i = 0; i < seen.count; i++) {
+        sl_frame_unref(&seen.frames[i]);
+    }
+    sl_decode_destroy(&decoder);
+    return st;
+}
+
+static enum sl_status learn_track(struct vod_job *j, void *arg, struct sl_error *err)
+{
+    struct sl_vod *v = j->vod;
+    size_t track = *(size_t *)arg;
+    struct vod_track *k = &v->known[track];
+    struct vod_decoded *d = &k->decoded;
+    struct sl_coder *encoder = NULL;
+    enum sl_status st = look(j, track, d, err);
+    if (st == SL_OK) {
+        st = open_encoder(v, d, &encoder, err);
+    }
+    if (st == SL_OK) {
+        sl_track_clear(&d->aac);
+        st = sl_track_copy(&d->aac, &encoder->track, err);
+    }
+    sl_encode_destroy(&encoder);
+    if (st != SL_OK) {
+        return st;
+    }
+    /* Where the last frame ends; its samples that are cut off are counted at the container's rate.
+     */
+    int64_t length = d->grid.frame;
+    if (length <= 0) {
+        length = k->last_duration > 0
+                     ? sl_rescale(k->last_duration, d->grid.in, d->grid.out, SL_ROUND_NEAREST)
+                     : AAC_FRAME;
+    }
+    int32_t stated = v->tracks[track].sample_rate > 0 ? v->tracks[track].sample_rate : d->rate;
+    length -= k->trim > 0 ? sl_muldiv(k->trim, d->rate, stated, SL_ROUND_NEAREST) : 0;
+    int64_t end = k->last == SL_NO_TIME ? 0 : vod_grid_place(&d->grid, k->last) + length;
+    d->end = sl_muldiv(end, d->out_rate, d->rate, SL_ROUND_UP);
+    return d->end > 0
+               ? SL_OK
+               : sl_fail(err, SL_EDATA, v->where, "track %zu has no sound after time zero", track);
+}
+
+enum sl_status vod_need_decoded(struct sl_vod *v, size_t track, const struct sl_cancel *cancel,
+                                struct sl_error *err)
+{
+    return vod_once(v, &v->known[track].decoding, learn_track, &track, cancel, err);
+}
+
+/* ---- one segment ---------------------------------------------------------------------------- */
+
+static enum sl_status take_packet(struct convert *c, struct sl_packet *p, struct sl_error *err)
+{
+    if (p->pts < c->from || p->pts >= c->to) {
+        c->full = c->full || p->pts >= c->to;
+        sl_packet_unref(&p);
+        return SL_OK;
+    }
+    p->track = 0;
+    c->full = p->pts + AAC_FRAME >= c->to;
+    return vod_run_add(c->run, p, err);
+}
+
+static enum sl_status encode(struct convert *c, struct sl_frame *frame, struct sl_error *err)
+{
+    const struct sl_coder_ops *ops = c->encoder->ops;
+    for (;;) {
+        enum sl_status st = ops->send(c->encoder, frame, err);
+        bool sent = st == SL_OK;
+        struct sl_packet *p = NULL;
+        if (st != SL_OK && st != SL_EAGAIN) {
+            return st;
+        }
+        while ((st = ops->receive(c->encoder, &p, err)) == SL_OK) {
+            st = take_packet(c, p, err);
+            if (st != SL_OK) {
+                return st;
+            }
+        }
+        if (st == SL_EOF || (st == SL_EAGAIN && sent)) {
+            return SL_OK;
+        }
+        if (st != SL_EAGAIN) {
+            return st;
+        }
+    }
+}
+
+static enum sl_status drain_line(struct convert *c, struct sl_error *err)
+{
+    while (!c->full) {
+        struct sl_frame *f = NULL;
+        enum sl_status st = sl_sound_receive(c->line, &f, err);
+        if (st != SL_OK) {
+            return st == SL_EAGAIN || st == SL_EOF ? SL_OK : st;
+        }
+        st = encode(c, f, err);
+        sl_frame_unref(&f);
+        if (st != SL_OK) {
+            return st;
+        }
+    }
+    return SL_OK;
+}
+
+static enum sl_status take_frame(struct convert *c, const struct sl_frame *f, struct sl_error *err)
+{
+    enum sl_status st;
+    while ((st = sl_sound_send(c->line, f, err)) == SL_EAGAIN) {
+        st = drain_line(c, err);
+        if (st != SL_OK || c->full) {
+            return st;
+        }
+    }
+    return st == SL_OK ? drain_line(c, err) : st;
+}
+
+/* Decodes one packet (NULL: drains). */
+static enum sl_status decode(struct convert *c, struct sl_packet *p, struct sl_error *err)
+{
+    const struct sl_decoder_ops *ops = c->decoder->ops;
+    for (bool sent = false; !c->full;) {
+        struct sl_error why = {0};
+        enum sl_status st = sent ? SL_OK : ops->send(c->decoder, p, &why);
+        if (st == SL_EDATA) {
+            sl_log_write(c->job->vod->log, c->damaged++ == 0 ? SL_LOG_WARN : SL_LOG_DEBUG, VOD_LOG,
+                         "%s: damaged sound: %s", c->job->vod->where, why.msg);
+            return SL_OK;
+        }
+        if (st != SL_OK && st != SL_EAGAIN) {
+            return sl_fail(err, st, why.where, "%s", why.msg);
+        }
+        sent = sent || st == SL_OK;
+        struct sl_frame *f = NULL;
+        while (!c->full && (st = ops->receive(c->decoder, &f, err)) == SL_OK) {
+            st = take_frame(c, f, err);
+            sl_frame_unref(&f);
+            if (st != SL_OK) {
+                return st;
+            }
+        }
+        if (c->full || st == SL_EOF || (st == SL_EAGAIN && sent)) {
+            return SL_OK;
+        }
+        if (st != SL_EAGAIN) {
+            return st;
+        }
+    }
+    return SL_OK;
+}
+
+/* The decoder gets times in samples, which are exact; those of the container may be rounded. */
+static enum sl_status feed(struct convert *c, int64_t early, struct sl_error *err)
+{
+    enum sl_status st = SL_OK;
+    while (st == SL_OK && !c->full) {
+        struct sl_packet *p = NULL;
+        st = vod_read(c->job, &p, err);
+        if (st == SL_EOF) {
+            st = decode(c, NULL, err);
+            break;
+        }
+        if (st == SL_OK && p->track == c->track && vod_time(p) != SL_NO_TIME) {
+            p->pts = vod_grid_place(&c->d->grid, vod_time(p));
+            p->dts = p->pts;
+            p->duration = c->d->grid.frame > 0 ? c->d->grid.frame : SL_NO_TIME;
+            st = p->pts >= early ? decode(c, p, err) : SL_OK;
+        }
+        sl_packet_unref(&p);
+    }
+    /* The line ends where the table says, whatever came. */
+    if (st == SL_OK && !c->full) {
+        st = sl_sound_finish(c->line, c->d->end, err);
+        st = st == SL_OK ? drain_line(c, err) : st;
+        st = st == SL_OK && !c->full ? encode(c, NULL, err) : st;
+    }
+    return st;
+}
+
+static enum sl_status open_all(struct convert *c, int64_t first, struct sl_error *err)
+{
+    struct sl_vod *v = c->job->vod;
+    struct sl_decode_params params = {.log = v->log, .threads = 1};
+    struct sl_sound_params line = {
+        .timebase = c->d->grid.out,
+        .sample_rate = c->d->out_rate,
+        .channels = c->d->out_channels,
+        .frame_samples = AAC_FRAME,
+        .first = first,
+    };
+    struct sl_track as = v->tracks[c->track]; /* shares its memory */
+    as.timebase = c->d->grid.out;
+    enum sl_status st = sl_decode_open(&c->decoder, &as, &params, err);
+    if (st == SL_OK) {
+        st = sl_sound_create(&c->line, &line, err);
+    }
+    return st == SL_OK ? open_encoder(v, c->d, &c->encoder, err) : st;
+}
+
+enum sl_status vod_convert(struct vod_job *j, size_t track, int64_t from, int64_t to,
+                           struct vod_run *run, struct sl_error *err)
+{
+    struct sl_vod *v = j->vod;
+    struct convert c = {.job = j,
+                        .d = &v->known[track].decoded,
+                        .track = track,
+                        .run = run,
+                        .from = from,
+                        .to = to};
+    const struct vod_grid *g = &c.d->grid;
+    int64_t first = from - (int64_t)RUN_IN * AAC_FRAME;
+    first = first < 0 ? 0 : first;
+    /* in samples of the source */
+    int64_t early = sl_muldiv(first, c.d->rate, c.d->out_rate, SL_ROUND_DOWN) -
+                    sl_muldiv(c.d->rate, DECODE_MS, 1000, SL_ROUND_UP);
+    int64_t time = g->zero + sl_rescale(early, g->out, g->in, SL_ROUND_DOWN);
+    enum sl_status st = vod_seek(j, track, time, UINT64_C(1) << track, err);
+    if (st == SL_OK) {
+        st = open_all(&c, first, err);
+    }
+    if (st == SL_OK) {
+        st = feed(&c, early, err);
+    }
+    sl_decode_destroy(&c.decoder);
+    sl_sound_destroy(&c.line);
+    sl_encode_destroy(&c.encoder);
+    if (st == SL_OK && run->count == 0) {
+        st = sl_fail(err, SL_ENOTFOUND, v->where, "track %zu has no sound from there on", track);
+    }
+    if (st == SL_OK) {
+        const struct sl_packet *last = run->items[run->count - 1];
+        run->start = run->items[0]->pts;
+        run->end = last->pts + last->duration;
+    }
+    return st;
+}

@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Questions, flights, and who waits for them: on the threads of the event loops. */
+#include "serve/media.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "serve/media_core.h"
+#include "serve/metrics.h"
+#include "serve/path.h"
+
+/* Descriptions of sources, for the list. */
+#define DESCRIPTIONS_LIMIT (16u << 20)
+
+static enum sl_status open_root(struct sl_media *m, const char *root, struct sl_error *err)
+{
+    if (!root || !root[0]) {
+        return SL_OK;
+    }
+    m->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (m->root < 0) {
+        return sl_fail_errno(err, errno, root, "cannot serve this directory");
+    }
+    m->have_openat2 = sl_path_have_openat2(m->root);
+    return SL_OK;
+}
+
+enum sl_status sl_media_create(struct sl_media **out, const struct sl_media_params *params,
+                               const struct sl_log *log, struct sl_error *err)
+{
+    struct sl_media *m = sl_alloc_zero(sizeof *m);
+    enum sl_status status;
+
+    *out = NULL;
+    if (!m) {
+        return sl_fail_memory(err);
+    }
+    m->params = *params;
+    m->engine = *params->engine;
+    m->log = log;
+    m->root = -1;
+    (void)pthread_mutex_init(&m->lock, NULL);
+    status = open_root(m, params->root, err);
+    if (status == SL_OK) {
+        status = sl_lru_init(&m->flights, SL_MEDIA_FLIGHTS_MAX, err);
+    }
+    if (status == SL_OK) {
+        status = sl_lru_init(&m->sources, params->sources, err);
+    }
+    if (status == SL_OK) {
+        status = sl_cache_memory_init(&m->answers, (size_t)params->memory, err);
+    }
+    if (status == SL_OK) {
+        status = sl_cache_memory_init(&m->descriptions, DESCRIPTIONS_LIMIT, err);
+    }
+    if (status == SL_OK && params->cache && params->cache[0]) {
+        status = sl_cache_disk_open(&m->disk, params->cache, params->cache_size, log, err);
+    }
+    /* Backlogs hold whatever can be under way, so that no submit ever waits for room. */
+    if (status == SL_OK) {
+        status = sl_pool_create(&m->quick, params->workers,
+                                SL_MEDIA_FLIGHTS_MAX + params->streams * 2, err);
+    }
+    if (status == SL_OK) {
+        status = sl_pool_create(&m->coders, params->transcodes,
+                                params->transcodes + params->waiting + params->streams * 2, err);
+    }
+    if (status != SL_OK) {
+        sl_media_destroy(&m);
+    }
+    *out = m;
+    return status;
+}
+
+void sl_media_cancel(struct sl_media *m)
+{
+    (void)pthread_mutex_lock(&m->lock);
+    m->closing = true;
+    sl_cancel_set(&m->cancel);
+    for (struct sl_lru_node *node = m->flights.oldest; node; node = node->to) {
+        sl_cancel_set(&((struct sl_flight *)node)->cancel);
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+}
+
+void sl_media_destroy(struct sl_media **out)
+{
+    struct sl_media *m = *out;
+
+    *out = NULL;
+    if (!m) {
+        return;
+    }
+    sl_media_cancel(m);
+    /* Flights that are still queued see that they are cancelled; the quick pool may hand some to
+     * the coders, so it goes first. */
+    sl_pool_destroy(&m->quick);
+    sl_pool_destroy(&m->coders);
+    sl_cache_memory_clear(&m->answers);
+    sl_cache_memory_clear(&m->descriptions);
+    if (m->sources.buckets) {
+        sl_media_sources_clear(m);
+    }
+    sl_lru_clear(&m->sources);
+    sl_lru_clear(&m->flights);
+    sl_cache_disk_close(&m->disk);
+    if (m->root >= 0) {
+        (void)close(m->root);
+    }
+    (void)pthread_mutex_destroy(&m->lock);
+    sl_free(m);
+}
+
+/* ---- wants -------------------------------------------------------------------------------- */
+
+void sl_media_want_destroy(struct sl_media_want **out)
+{
+    struct sl_media_want *w = *out;
+
+    *out = NULL;
+    if (!w) {
+        return;
+    }
+    sl_free(w->name);
+    sl_free(w->url);
+    sl_free(w->search);
+    for (size_t i = 0; i < w->header_count; i++) {
+        sl_free(w->headers[i].name);
+        sl_free(w->headers[i].value);
+    }
+    sl_free(w->headers);
+    sl_file_unref(&w->file);
+    sl_free(w);
+}
+
+static bool copy_text(char **to, const char *from)
+{
+    *to = from ? sl_strdup(from) : NULL;
+    return !from || *to;
+}
+
+struct sl_media_want *sl_media_want_copy(const struct sl_media_want *want)
+{
+    struct sl_media_want *w = sl_alloc_zero(sizeof *w);
+    bool ok;
+
+    if (!w) {
+        return NULL;
+    }
+    *w = *want;
+    w->file = want->file ? sl_file_ref(want->file) : NULL;
+    w->headers = NULL;
+    w->header_count = 0;
+    w->name = w->url = w->search = NULL;
+    ok = copy_text(&w->name, want->name) && copy_text(&w->url, want->url) &&
+         copy_text(&w->search, want->search);
+    if (ok && want->header_count > 0) {
+        w->headers = sl_alloc_array(want->header_count, sizeof *w->headers);
+        ok = w->headers != NULL;
+    }
+    for (size_t i = 0; ok && i < want->header_count; i++) {
+        w->header_count = i + 1;
+        ok = copy_text(&w->headers[i].name, want->headers[i].name) &&
+             copy_text(&w->headers[i].value, want->headers[i].value);
+    }
+    if (!ok) {
+        sl_media_want_destroy(&w);
+    }
+    return w;
+}
+
+/* Begins with the identity of the source, so that what belongs to it can be found. */
+static void key_of(const struct sl_media_want *w, bool head_only, char key[SL_MEDIA_KEY_MAX])
+{
+    const struct sl_media_ask *a = &w->ask;
+
+    (void)snprintf(key, SL_MEDIA_KEY_MAX,
+                   "%s/%d.%d/%s/%" PRIu64 "/%" PRId64 ":%" PRId64 "/%" PRId32 "x%" PRId32 "%s",
+                   w->id, (int)a->what, (int)a->form, a->rendition, a->number, a->time.num,
+                   a->time.den, a->width, a->height, head_only ? "/head" : "");
+}
+
+/* ---- ports and waiters -------------------------------------------------------------------- */
+
+enum sl_status sl_media_port_open(struct sl_media_port *port, struct sl_media *media,
+                                  struct sl_error *err)
+{
+    port->media = media;
+    port->ready = NULL;
+    port->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return port->fd < 0 ? sl_fail_errno(err, errno, NULL, "eventfd") : SL_OK;
+}
+
+void sl_media_port_close(struct sl_media_port *port)
+{
+    if (port->media && port->fd >= 0) {
+        (void)close(port->fd);
+    }
+    port->media = NULL;
+    port->fd = -1;
+}
+
+/* Under the lock, like all that touches lists of waiters. */
+static void enlist(struct sl_waiter **head, struct sl_waiter *w)
+{
+    w->head = head;
+    w->prev = NULL;
+    w->next = *head;
+    if (w->next) {
+        w->next->prev = w;
+    }
+    *head = w;
+}
+
+static void unlist(struct sl_waiter *w)
+{
+    if (w->prev) {
+        w->prev->next = w->next;
+    } else {
+        *w->head = w->next;
+    }
+    if (w->next) {
+        w->next->prev = w->prev;
+    }
+    w->head = NULL;
+    w->prev = w->next = NULL;
+}
+
+void sl_waiter_ready(struct sl_waiter *w)
+{
+    const uint64_t one = 1;
+    ssize_t n;
+
+    unlist(w);
+    w->flight = NULL;
+    enlist(&w->port->ready, w);
+    n = write(w->port->fd, &one, sizeof one); /* cannot fail but by being readable already */
+    (void)n;
+}
+
+void sl_media_deliver(struct sl_media_port *port)
+{
+    struct sl_media *m = port->media;
+    struct sl_waiter *w;
+    uint64_t count;
+    ssize_t n = read(port->fd, &count, sizeof count);
+
+    (void)n;
+    do {
+        (void)pthread_mutex_lock(&m->lock);
+        w = port->ready;
+        if (w) {
+            unlist(w);
+        }
+        (void)pthread_mutex_unlock(&m->lock);
+        if (w) {
+            w->done(w); /* may start, end and leave whatever it likes */
+        }
+    } while (w);
+}
+
+bool sl_media_waits(const struct sl_waiter *w)
+{
+    bool waits;
+
+    if (!w->port || !w->port->media) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&w->port->media->lock);
+    waits = w->head != NULL;
+    (void)pthread_mutex_unlock(&w->port->media->lock);
+    return waits;
+}
+
+static void clear_outcome(struct sl_waiter *w)
+{
+    struct sl_media_stream *s = w->stream;
+
+    w->stream = NULL;
+    sl_answer_unref(&w->answer);
+    if (s) {
+        sl_media_stream_close(&s);
+    }
+}
+
+/* Nobody waits any more. What is asked for next time is still worth finishing where it is the
+ * table of a whole source; all else is cancelled. */
+static void abandon(struct sl_flight *f)
+{
+    enum sl_media_what what = f->want->ask.what;
+
+    if (what == SL_MEDIA_MASTER || what == SL_MEDIA_PLAYLIST) {
+        return;
+    }
+    sl_cancel_set(&f->cancel);
+    if (f->stream && f->stream->stream) {
+        f->media->engine.stream_cancel(f->stream->stream);
+    }
+    if (f->listed) {
+        sl_lru_remove(&f->media->flights, &f->node);
+        f->listed = false;
+    }
+}
+
+void sl_media_leave(struct sl_waiter *w)
+{
+    struct sl_media *m;
+
+    if (!w->port || !w->port->media) {
+        return;
+    }
+    m = w->port->media;
+    (void)pthread_mutex_lock(&m->lock);
+    if (w->head) {
+        struct sl_flight *f = w->flight;
+
+        unlist(w);
+        w->flight = NULL;
+        if (f && !f->waiters) {
+            abandon(f);
+        }
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+    clear_outcome(w);
+}
+
+/* ---- asking ------------------------------------------------------------------------------- */
+
+static bool refuse(struct sl_waiter *w, int status, const char *detail)
+{
+    w->status = status;
+    (void)snprintf(w->detail, sizeof w->detail, "%s", detail);
+    return true;
+}
+
+static struct sl_flight *create_flight(struct sl_media *m, const struct sl_media_want *want)
+{
+    struct sl_flight *f = sl_alloc_zero(sizeof *f);
+
+    if (f) {
+        f->media = m;
+        f->want = sl_media_want_copy(want);
+    }
+    if (f && !f->want) {
+        sl_free(f);
+        f = NULL;
+    }
+    return f;
+}
+
+static void free_unused(struct sl_flight *f)
+{
+    if (f) {
+        sl_media_want_destroy(&f->want);
+        sl_free(f);
+    }
+}
+
+/* Under the lock. true: w has its outcome. */
+static bool look_up(struct sl_media *m, const char *key, struct sl_waiter *w)
+{
+    w->answer = sl_cache_memory_get(&m->answers, key, w->settings);
+    if (w->answer) {
+        atomic_fetch_add_explicit(&m->counts.memory_hits, 1, memory_order_relaxed);
+        w->status = 200;
+    }
+    return w->answer != NULL;
+}
+
+static bool join(struct sl_media *m, const char *key, struct sl_waiter *w)
+{
+    struct sl_flight *f = (struct sl_flight *)sl_lru_find(&m->flights, key);
+
+    if (f) {
+        w->flight = f;
+        f->ahead = f->ahead && w->ahead;
+        enlist(&f->waiters, w);
+        atomic_fetch_add_explicit(&m->counts.joined, 1, memory_order_relaxed);
+    }
+    return f != NULL;
+}
+
+/* Puts w first among those who wait for f, and f on its way. */
+static bool launch(struct sl_media *m, struct sl_flight *f, const char *key, struct sl_waiter *w)
+{
+    (void)snprintf(f->key, sizeof f->key, "%s", key);
+    f->node.key = f->key;
+    f->listed = f->want->ask.what != SL_MEDIA_STREAM;
+    if (f->listed) {
+        sl_lru_insert(&m->flights, &f->node);
+    }
+    m->outstanding++;
+    w->flight = f;
+    enlist(&f->waiters, w);
+    /* It has room for all flights, so this does not wait; with the lock held, since f may be gone
+     * the moment it runs. */
+    if (sl_pool_submit(m->quick, sl_flight_run, sl_flight_drop, f) == SL_OK) {
+        return true;
+    }
+    unlist(w);
+    w->flight = NULL;
+    m->outstanding--;
+    if (f->listed) {
+        sl_lru_remove(&m->flights, &f->node);
+    }
+    return false;
+}
+
+bool sl_media_request(struct sl_media *m, const struct sl_media_want *want, bool head_only,
+                      struct sl_waiter *w)
+{
+    bool shared = want->ask.what != SL_MEDIA_STREAM, ok = false;
+    char key[SL_MEDIA_KEY_MAX], search[64] = "";
+    struct sl_flight *f = NULL;
+
+    w->status = 0;
+    w->last = false;
+    w->detail[0] = w->settings[0] = '\0';
+    key_of(want, false, key);
+    atomic_fetch_add_explicit(&m->counts.asked, 1, memory_order_relaxed);
+    if (want->ask.what == SL_MEDIA_LIST) { /* made anew each time */
+        (void)snprintf(search, sizeof search, "list %" PRId64 " %" PRId64 " ", want->offset,
+                       want->limit);
+        (void)snprintf(key, sizeof key, "%s%.150s", search, want->search ? want->search : "");
+        shared = !want->search || strlen(want->search) <= 150;
+    }
+    (void)pthread_mutex_lock(&m->lock);
+    if (shared && look_up(m, key, w)) {
+        (void)pthread_mutex_unlock(&m->lock);
+        return true;
+    }
+    if (head_only) {
+        key_of(want, true, key);
+    }
+    if (m->closing || m->outstanding >= SL_MEDIA_FLIGHTS_MAX) {
+        atomic_fetch_add_explicit(&m->counts.refused, 1, memory_order_relaxed);
+        (void)pthread_mutex_unlock(&m->lock);
+        return refuse(w, 503, m->closing ? "the server stops" : "too much to do");
+    }
+    ok = shared && join(m, key, w);
+    if (!ok) {
+        f = create_flight(m, want);
+        if (f) {
+            f->head_only = head_only;
+            ok = launch(m, f, key, w);
+        }
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+    if (!ok) {
+        free_unused(f);
+        return refuse(w, 503, "out of memory");
+    }
+    return false;
+}
+
+void sl_media_ahead(struct sl_media *m, const struct sl_media_want *want, struct sl_waiter *w)
+{
+    struct sl_media_want next = *want; /* borrows all that it points to */
+    char key[SL_MEDIA_KEY_MAX], note[9];
+    struct sl_answer *known;
+    struct sl_flight *f = NULL;
+    bool ok = true;
+
+    if (sl_media_waits(w)) {
+        return;
+    }
+    next.ask.number++;
+    key_of(&next, false, key);
+    (void)pthread_mutex_lock(&m->lock);
+    known = sl_cache_memory_get(&m->answers, key, note);
+    /* A join keeps the work alive that another viewer may leave. */
+    if (!known && !m->closing && !join(m, key, w) && m->places < m->params.transcodes &&
+        m->outstanding < SL_MEDIA_FLIGHTS_MAX) {
+        f = create_flight(m, &next);
+        if (f) {
+            f->ahead = true;
+            ok = launch(m, f, key, w);
+            atomic_fetch_add_explicit(&m->counts.ahead, 1, memory_order_relaxed);
+        }
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+    if (!ok) {
+        free_unused(f);
+    }
+    sl_answer_unref(&known);
+}
+
+/* ---- streams ------------------------------------------------------------------------------ */
+
+struct sl_media_stream *sl_media_stream_take(struct sl_waiter *w)
+{
+    struct sl_media_stream *s = w->stream;
+
+    w->stream = NULL;
+    return s;
+}
+
+void sl_media_stream_next(struct sl_media_stream *s, struct sl_waiter *w)
+{
+    struct sl_media *m = s->media;
+    struct sl_flight *f = create_flight(m, s->want);
+    bool ok = false;
+
+    w->status = 0;
+    w->last = false;
+    w->detail[0] = '\0';
+    (void)pthread_mutex_lock(&m->lock);
+    if (f && !m->closing) {
+        f->stream = s;
+        f->costly = s->costly;
+        s->busy = true;
+        m->outstanding++;
+        w->flight = f;
+        enlist(&f->waiters, w);
+        ok = sl_pool_submit(s->costly ? m->coders : m->quick, sl_flight_run, sl_flight_drop, f) ==
+             SL_OK;
+        if (!ok) {
+            unlist(w);
+            w->flight = NULL;
+            s->busy = false;
+            m->outstanding--;
+        }
+    }
+    if (!ok) { /* told like any other outcome, later */
+        w->status = 503;
+        enlist(&w->port->ready, w);
+        (void)eventfd_write(w->port->fd, 1);
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+    if (!ok) {
+        free_unused(f);
+    }
+}
+
+static void close_stream(void *arg, const struct sl_cancel *cancel)
+{
+    struct sl_media_stream *s = arg;
+    struct sl_media *m = s->media;
+
+    (void)cancel;
+    if (s->stream) {
+        m->engine.stream_close(s->stream);
+    }
+    sl_media_source_put(m, &s->source);
+    (void)pthread_mutex_lock(&m->lock);
+    m->streams--;
+    (void)pthread_mutex_unlock(&m->lock);
+    sl_media_want_destroy(&s->want);
+    sl_free(s);
+}
+
+void sl_media_stream_close(struct sl_media_stream **out)
+{
+    struct sl_media_stream *s = *out;
+    struct sl_media *m;
+    bool busy, closing;
+
+    *out = NULL;
+    if (!s) {
+        return;
+    }
+    m = s->media;
+    (void)pthread_mutex_lock(&m->lock);
+    busy = s->busy;
+    closing = m->closing;
+    s->orphan = true;
+    (void)pthread_mutex_unlock(&m->lock);
+    /* Ending coders takes a while: a worker does it, as long as there are any. */
+    if (!busy && (closing || sl_pool_submit(m->quick, close_stream, NULL, s) != SL_OK)) {
+        close_stream(s, NULL);
+    }
+}
+
+/* ---- metrics ------------------------------------------------------------------------------ */
+
+void sl_media_write_metrics(struct sl_media *m, struct sl_writer *out)
+{
+    const struct sl_media_counts *c = &m->counts;
+    const struct {
+        const char *name, *help;
+        const atomic_ullong *value;
+    } counters[] = {
+        {"sluice_media_requests_total", "Answers asked of the library.", &c->asked},
+        {"sluice_cache_memory_hits_total", "Answers found in memory.", &c->memory_hits},
+        {"sluice_cache_disk_hits_total", "Answers found on disk.", &c->disk_hits},
+        {"sluice_media_joined_total", "Requests that joined work under way.", &c->joined},
+        {"sluice_media_made_total", "Answers that were made.", &c->made},
+        {"sluice_media_failed_total", "Answers that could not be made.", &c->failed},
+        {"sluice_media_cancelled_total", "Answers that nobody waited for.", &c->cancelled},
+        {"sluice_media_ahead_total", "Segments made before they were asked for.", &c->ahead},
+        {"sluice_media_refused_total", "Requests refused for want of room.", &c->refused},
+    };
+    int64_t bytes = 0, files = 0;
+    size_t memory, sources;
+    unsigned streams;
+
+    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
+        sl_metrics_write_one(out, counters[i].name, "counter", counters[i].help,
+                             atomic_load(counters[i].value));
+    }
+    (void)pthread_mutex_lock(&m->lock);
+    memory = m->answers.bytes;
+    sources = m->sources.count;
+    streams = m->streams;
+    (void)pthread_mutex_unlock(&m->lock);
+    sl_metrics_write_one(out, "sluice_transcodes_running", "gauge", "Answers being coded.",
+                         atomic_load(&c->coding));
+    sl_metrics_write_one(out, "sluice_jobs_running", "gauge", "Answers being made.",
+                         atomic_load(&c->running));
+    sl_metrics_write_one(out, "sluice_streams", "gauge", "Continuous streams.", streams);
+    sl_metrics_write_one(out, "sluice_sources_open", "gauge", "Sources kept open.", sources);
+    sl_metrics_write_one(out, "sluice_cache_memory_bytes", "gauge", "Bytes kept in memory.",
+                         memory);
+    if (m->disk) {
+        sl_cache_disk_sizes(m->disk, &bytes, &files);
+        sl_metrics_write_one(out, "sluice_cache_disk_bytes", "gauge", "Bytes kept on disk.",
+                             (unsigned long long)bytes);
+        sl_metrics_write_one(out, "sluice_cache_disk_files", "gauge", "Files kept on disk.",
+                             (unsigned long long)files);
+    }
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Flights, on the threads of the workers. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/sha256.h"
+#include "serve/decorate.h"
+#include "serve/gzip.h"
+#include "serve/media_core.h"
+
+#define PLAYLIST_MAX (32 << 20) /* bytes; a day in segments of two seconds is 2 MB */
+
+int sl_media_http_status(enum sl_status status)
+{
+    switch (status) {
+    case SL_OK:
+    case SL_EOF:
+        return 200;
+    case SL_ENOTFOUND:
+        return 404;
+    case SL_EINVAL:
+        return 400;
+    case SL_ENOMEM:
+    case SL_ECANCELLED:
+    case SL_EAGAIN:
+        return 503;
+    case SL_EUNSUPPORTED:
+        return 501;
+    default:
+        return 500;
+    }
+}
+
+static void count(atomic_ullong *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static const char *name_of(const struct sl_flight *f)
+{
+    return f->want->name ? f->want->name : f->want->url ? f->want->url : "/";
+}
+
+static void report(struct sl_flight *f, enum sl_status status, const struct sl_error *err)
+{
+    char text[512] = "";
+
+    if (status == SL_OK || status == SL_EOF) {
+        return;
+    }
+    if (sl_cancelled(&f->cancel) || status == SL_ECANCELLED) {
+        count(&f->media->counts.cancelled);
+        return;
+    }
+    if (status == SL_EAGAIN) { /* no room: counted where it is refused */
+        return;
+    }
+    count(&f->media->counts.failed);
+    if (err && err->status != SL_OK) {
+        (void)sl_error_format(err, text, sizeof text);
+    }
+    sl_log_write(f->media->log, status == SL_ENOTFOUND ? SL_LOG_INFO : SL_LOG_WARN, "media",
+                 "%s: %s: %s", name_of(f), f->key[0] ? f->key + 17 : "stream",
+                 text[0] ? text : sl_status_name(status));
+}
+
+/* What a client is told. Where a file lies, and what is in it, is for the log. */
+static const char *detail_of(enum sl_status status)
+{
+    switch (status) {
+    case SL_EDATA:
+        return "the source is damaged";
+    case SL_EUNSUPPORTED:
+        return "the source cannot be served this way";
+    case SL_EAGAIN:
+        return "too many transcodes";
+    case SL_ECANCELLED:
+        return "the server stops";
+    default:
+        return "";
+    }
+}
+
+static void tell(struct sl_flight *f, struct sl_waiter *w, enum sl_status status,
+                 struct sl_answer *answer)
+{
+    w->status = sl_media_http_status(status);
+    w->last = status == SL_EOF;
+    (void)snprintf(w->detail, sizeof w->detail, "%s", detail_of(status));
+    memcpy(w->settings, f->settings, sizeof w->settings);
+    w->answer = status == SL_OK && answer ? sl_answer_ref(answer) : NULL;
+    if (f->stream && status == SL_OK && !w->stream && f->key[0]) {
+        w->stream = f->stream; /* a first chunk: the stream is the viewer's now */
+        f->stream = NULL;
+    }
+    sl_waiter_ready(w);
+}
+
+void sl_flight_finish(struct sl_flight *f, enum sl_status status, const struct sl_error *err,
+                      struct sl_answer *answer)
+{
+    struct sl_media *m = f->media;
+    struct sl_media_stream *stream = f->stream;
+    bool stream_step = stream && !f->key[0], keep, orphan = false;
+
+    report(f, status, err);
+    keep = status == SL_OK && answer && f->listed && !f->head_only;
+    (void)pthread_mutex_lock(&m->lock);
+    if (f->listed) {
+        sl_lru_remove(&m->flights, &f->node);
+        f->listed = false;
+    }
+    if (keep && f->want->ask.what != SL_MEDIA_LIST) {
+        sl_cache_memory_put(&m->answers, f->key, answer, f->settings);
+    }
+    if (stream) {
+        stream->busy = false;
+        orphan = stream->orphan;
+    }
+    while (f->waiters) {
+        tell(f, f->waiters, status, answer);
+    }
+    m->outstanding--;
+    m->places -= f->counted ? 1 : 0;
+    (void)pthread_mutex_unlock(&m->lock);
+    /* Either nobody took the first chunk, or whoever did has left since. */
+    if (f->stream && (!stream_step || orphan)) {
+        sl_media_stream_close(&f->stream);
+    }
+    sl_media_source_put(m, &f->source);
+    if (keep && f->costly && m->disk) {
+        char key[SL_MEDIA_KEY_MAX + 16];
+
+        (void)snprintf(key, sizeof key, "%s/%s", f->settings, f->key);
+        sl_cache_disk_put(m->disk, key, &answer->chain);
+    }
+    sl_answer_unref(&answer);
+    sl_media_want_destroy(&f->want);
+    sl_free(f);
+}
+
+void sl_flight_drop(void *arg)
+{
+    sl_flight_finish(arg, SL_ECANCELLED, NULL, NULL);
+}
+
+/* ---- making ------------------------------------------------------------------------------- */
+
+/* Gives a playlist's links the version of the source, so that what they lead to may be kept for
+ * ever, and its compressed form. */
+static enum sl_status finish_playlist(struct sl_flight *f, struct sl_answer *a,
+                                      struct sl_error *err)
+{
+    struct sl_buf *plain = NULL;
+    struct sl_writer out;
+    char query[40];
+    enum sl_status status = sl_chain_load(&a->chain, &plain, err);
+
+    if (status != SL_OK) {
+        return status;
+    }
+    (void)snprintf(query, sizeof query, "v=%s%s", f->want->id, f->settings + 1);
+    sl_writer_init(&out, PLAYLIST_MAX);
+    sl_decorate_playlist(plain->data, plain->size, query, &out);
+    status = sl_writer_finish(&out, err);
+    sl_buf_unref(&plain);
+    if (status == SL_OK) {
+        sl_chain_clear(&a->chain);
+        status = sl_chain_add_copy(&a->chain, out.data, out.size, err);
+    }
+    if (status == SL_OK && out.size >= SL_GZIP_LEAST && out.size <= SL_GZIP_MOST) {
+        (void)!sl_gzip_make(&a->gzip, out.data, out.size, NULL); /* else it goes as it is */
+    }
+    sl_writer_clear(&out);
+    return status;
+}
+
+static enum sl_status make(struct sl_flight *f, struct sl_answer *a, struct sl_error *err)
+{
+    const struct sl_media_engine *engine = &f->media->engine;
+    const struct sl_media_ask *ask = &f->want->ask;
+    enum sl_status status;
+
+    if (f->stream) {
+        do { /* a chunk of nothing would be the last one: RFC 9112 7.1 */
+            status = engine->stream_next(f->stream->stream, &a->chain, &f->cancel, err);
+        } while (status == SL_OK && a->chain.size == 0 && !sl_cancelled(&f->cancel));
+        return status == SL_OK && a->chain.size == 0 ? SL_ECANCELLED : status;
+    }
+    status = engine->answer(f->source->source, ask, &a->chain, &f->cancel, err);
+    if (status == SL_OK && (ask->what == SL_MEDIA_MASTER || ask->what == SL_MEDIA_PLAYLIST)) {
+        status = finish_playlist(f, a, err);
+    }
+    /* Nothing was made, though nothing failed: never an empty 200. */
+    if (status == SL_OK && a->chain.size == 0) {
+        status = sl_fail(err, SL_EIO, NULL, "the answer would be empty");
+    }
+    return status;
+}
+
+static void make_and_finish(struct sl_flight *f)
+{
+    struct sl_media_counts *c = &f->media->counts;
+    struct sl_answer *answer = NULL;
+    struct sl_error err = {0};
+    enum sl_status status = sl_cancelled(&f->cancel) ? SL_ECANCELLED : SL_OK;
+
+    if (status == SL_OK) {
+        status = sl_answer_create(&answer, &err);
+    }
+    if (status == SL_OK) {
+        atomic_fetch_add(&c->running, 1);
+        atomic_fetch_add(&c->coding, f->costly ? 1 : 0);
+        status = make(f, answer, &err);
+        atomic_fetch_sub(&c->coding, f->costly ? 1 : 0);
+        atomic_fetch_sub(&c->running, 1);
+    }
+    if (status == SL_OK) {
+        count(&c->made);
+    } else {
+        sl_answer_unref(&answer);
+    }
+    sl_flight_finish(f, status, &err, answer);
+}
+
+static void run_coder(void *arg, const struct sl_cancel *cancel)
+{
+    (void)cancel;
+    make_and_finish(arg);
+}
+
+static struct sl_answer *find_on_disk(struct sl_flight *f)
+{
+    char key[SL_MEDIA_KEY_MAX + 16];
+    struct sl_answer *answer;
+
+    if (!f->media->disk || f->want->ask.what == SL_MEDIA_STREAM) {
+        return NULL;
+    }
+    (void)snprintf(key, sizeof key, "%s/%s", f->settings, f->key);
+    if (f->head_only) {
+        key[strlen(key) - 5] = '\0'; /* "/head" */
+    }
+    answer = sl_cache_disk_get(f->media->disk, key);
+    if (answer) {
+        count(&f->media->counts.disk_hits);
+    }
+    return answer;
+}
+
+/* Under the lock: nobody joins any more. */
+static void close_door(struct sl_flight *f)
+{
+    if (f->listed) {
+        sl_lru_remove(&f->media->flights, &f->node);
+    }
+    f->listed = false;
+}
+
+/* Whether it would be made for nobody yet; then nobody joins any more either. */
+static bool only_ahead(struct sl_flight *f)
+{
+    bool ahead;
+
+    (void)pthread_mutex_lock(&f->media->lock);
+    ahead = f->ahead;
+    if (ahead) {
+        close_door(f);
+    }
+    (void)pthread_mutex_unlock(&f->media->lock);
+    return ahead;
+}
+
+/* Coding: at most so many at a time, and so many more that wait. A step of a stream that runs needs
+ * no place. */
+static void run_costly(struct sl_flight *f)
+{
+    struct sl_media *m = f->media;
+    struct sl_answer *answer = find_on_disk(f);
+    unsigned most;
+
+    if (answer || f->head_only) {
+        f->costly = false; /* nothing new to keep on disk */
+        sl_flight_finish(f, SL_OK, NULL, answer);
+        return;
+    }
+    (void)pthread_mutex_lock(&m->lock);
+    most = m->params.transcodes + (f->ahead ? 0 : m->params.waiting);
+    f->counted = m->places < most;
+    m->places += f->counted ? 1 : 0;
+    if (!f->counted && f->ahead) {
+        close_door(f);
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+    if (!f->counted) {
+        count(&m->counts.refused);
+        sl_flight_finish(f, SL_EAGAIN, NULL, NULL);
+    } else if (sl_pool_submit(m->coders, run_coder, sl_flight_drop, f) != SL_OK) {
+        sl_flight_finish(f, SL_ECANCELLED, NULL, NULL);
+    }
+}
+
+static enum sl_status open_stream(struct sl_flight *f, struct sl_error *err)
+{
+    struct sl_media *m = f->media;
+    struct sl_media_stream *s;
+    enum sl_status status;
+    bool room;
+
+    (void)pthread_mutex_lock(&m->lock);
+    room = m->streams < m->params.streams;
+    m->streams += room ? 1 : 0;
+    (void)pthread_mutex_unlock(&m->lock);
+    if (!room) {
+        count(&m->counts.refused);
+        return SL_EAGAIN;
+    }
+    s = sl_alloc_zero(sizeof *s);
+    if (!s) {
+        (void)pthread_mutex_lock(&m->lock);
+        m->streams--;
+        (void)pthread_mutex_unlock(&m->lock);
+        return sl_fail_memory(err);
+    }
+    s->media = m;
+    s->source = f->source; /* the flight's use of it */
+    f->source = NULL;
+    s->costly = f->costly;
+    s->want = sl_media_want_copy(f->want);
+    status = s->want ? m->engine.stream_open(s->source->source, &f->want->ask, &s->stream, err)
+                     : sl_fail_memory(err);
+    (void)pthread_mutex_lock(&m->lock); /* who leaves may cancel it from now on */
+    s->busy = status == SL_OK;
+    f->stream = s;
+    (void)pthread_mutex_unlock(&m->lock);
+    return status;
+}
+
+static void run_list(struct sl_flight *f)
+{
+    struct sl_answer *answer = NULL;
+    struct sl_error err = {0};
+    enum sl_status status = sl_answer_create(&answer, &err);
+
+    if (status == SL_OK) {
+        status = sl_media_list(f, &answer->chain, &err);
+    }
+    if (status == SL_OK && answer->chain.size >= SL_GZIP_LEAST &&
+        answer->chain.size <= SL_GZIP_MOST) {
+        struct sl_buf *plain = NULL;
+
+        if (sl_chain_load(&answer->chain, &plain, NULL) == SL_OK) {
+            (void)!sl_gzip_make(&answer->gzip, plain->data, plain->size, NULL);
+        }
+        sl_buf_unref(&plain);
+    }
+    if (status != SL_OK) {
+        sl_answer_unref(&answer);
+    }
+    sl_flight_finish(f, status, &err, answer);
+}
+
+static void note_settings(struct sl_flight *f)
+{
+    const char *text = f->media->engine.settings(f->source->source);
+    uint8_t digest[SL_SHA256_SIZE];
+
+    sl_sha256(text, strlen(text), digest);
+    f->settings[0] = f->costly ? 'c' : '-';
+    sl_sha256_hex(digest, 3, f->settings + 1);
+}
+
+void sl_flight_run(void *arg, const struct sl_cancel *cancel)
+{
+    struct sl_flight *f = arg;
+    struct sl_error err = {0};
+    enum sl_status status;
+
+    (void)cancel;
+    if (sl_cancelled(&f->cancel)) {
+        sl_flight_finish(f, SL_ECANCELLED, NULL, NULL);
+        return;
+    }
+    if (f->stream) { /* the next step of one */
+        make_and_finish(f);
+        return;
+    }
+    if (f->want->ask.what == SL_MEDIA_LIST) {
+        run_list(f);
+        return;
+    }
+    if (sl_media_source_get(f) != SL_SOURCE_READY) {
+        return;
+    }
+    f->costly = f->media->engine.costly(f->source->source, &f->want->ask);
+    note_settings(f);
+    if (f->want->ask.what == SL_MEDIA_STREAM) {
+        if (f->head_only) {
+            sl_flight_finish(f, SL_OK, NULL, NULL);
+            return;
+        }
+        status = open_stream(f, &err);
+        if (status != SL_OK) {
+            sl_flight_finish(f, status, &err, NULL);
+            return;
+        }
+    }
+    if (f->costly) {
+        run_costly(f);
+    } else if (only_ahead(f)) { /* not worth it */
+        sl_flight_finish(f, SL_EAGAIN, NULL, NULL);
+    } else {
+        make_and_finish(f);
+    }
+}
