@@ -11,6 +11,7 @@ supported()   whether the driver can be had here
 """
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ._dropin import Nv12Encoder, backend, even_size, number, word
@@ -38,7 +39,8 @@ def __getattr__(name: str) -> Any:
     # When they are asked for: an import should open no driver.
     if name == "abi":
         found = backend("nvenc")
-        return (found["version"] or "") if found else ""
+        told = re.search(r"\d+\.\d+", found["version"] or "") if found else None
+        return told[0] if told else ""
     if name == "nvtx_enabled":
         return nvtx() is not None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -158,6 +158,11 @@ def test_gaps_in_seq(either):
     assert all(type(s) is int and type(d) is bytes and type(k) is bool for s, d, k in came)
 
 
+def test_nvenc_tells_its_version(nvenc):
+    major, minor = map(int, sluice.nvenc.abi.split("."))
+    assert (major, minor) >= (11, 1)
+
+
 def test_nvenc_pipelined(nvenc, tmp_path):
     with nvenc(WIDTH, HEIGHT, gop=30, bitrate=6_000_000, extra_output_delay=4) as encoder:
         came, depth = [], 0
