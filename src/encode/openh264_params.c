@@ -85,7 +85,7 @@ static enum sl_status set_names(SEncParamExt *x, const struct sl_encode_params *
     static const char *const tunes[] = {"camera", "screen", NULL};
     static const char *const profiles[] = {"baseline", "main", "high", "high10", "high444", NULL};
     static const EProfileIdc idcs[] = {PRO_BASELINE, PRO_MAIN, PRO_HIGH};
-    int preset = find_name(p->preset ? p->preset : "medium", presets);
+    int preset = find_name(p->preset ? p->preset : "low", presets);
     int tune = find_name(p->tune ? p->tune : "camera", tunes);
     int profile = find_name(p->profile ? p->profile : "high", profiles);
     if (preset < 0) {
