@@ -482,6 +482,7 @@ static void survives_damage(void **state)
             ADD(&sets, pps);
         }
         size_t whole = sets.size;
+        assert_in_range(whole, 1, sizeof sets.data);
         if (hevc) {
             ADD(&sets, h_idr);
         } else {
