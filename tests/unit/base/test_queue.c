@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "base/queue.h"
 #include "unit.h"
@@ -174,13 +175,37 @@ static void test_wake(void **state)
     }
 }
 
+static void test_within(void **state)
+{
+    struct sl_queue *q;
+    struct timespec before, after;
+    int item = 7;
+    void *out = &item;
+
+    (void)state;
+    assert_int_equal(sl_queue_create(&q, 1, NULL, NULL), SL_OK);
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    assert_int_equal(sl_queue_pop_within(q, 30, &out), SL_EAGAIN);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_null(out);
+    assert_true((after.tv_sec - before.tv_sec) * 1000000000LL + after.tv_nsec - before.tv_nsec >=
+                30000000);
+    assert_int_equal(sl_queue_pop_within(q, 0, &out), SL_EAGAIN);
+    assert_int_equal(sl_queue_push(q, &item), SL_OK);
+    assert_int_equal(sl_queue_pop_within(q, 0, &out), SL_OK);
+    assert_ptr_equal(out, &item);
+    sl_queue_close(q);
+    assert_int_equal(sl_queue_pop_within(q, 1000000, &out), SL_EOF);
+    sl_queue_cancel(q);
+    assert_int_equal(sl_queue_pop_within(q, 1000000, &out), SL_ECANCELLED);
+    sl_queue_destroy(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_close),
-        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_wake),
+        cmocka_unit_test(test_order), cmocka_unit_test(test_close),  cmocka_unit_test(test_many),
+        cmocka_unit_test(test_wake),  cmocka_unit_test(test_within),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
