@@ -333,6 +333,7 @@ static void note_reference(struct encoder *e, const struct sl_packet *p, int64_t
 static enum sl_status finish(struct encoder *e, struct in_flight *slot, struct sl_packet **out,
                              struct sl_error *err)
 {
+    struct sl_packet *p = NULL;
     *out = NULL;
     bool dropped = slot->status == noErr && !slot->sample;
     bool sync = slot->sample && sl_vt_sample_sync(slot->sample);
@@ -348,10 +349,9 @@ static enum sl_status finish(struct encoder *e, struct in_flight *slot, struct s
         status = learn_again(e, err);
     }
     if (status == SL_OK) {
-        status = sl_contract_packet(&e->contract, e->unit.data, e->unit.size, out, err);
+        status = sl_contract_packet(&e->contract, e->unit.data, e->unit.size, &p, err);
     }
     if (status == SL_OK) {
-        struct sl_packet *p = *out;
         bool key = (p->flags & SL_PACKET_KEY) != 0;
         p->pts = slot->pts;
         p->duration = slot->duration;
@@ -364,8 +364,10 @@ static enum sl_status finish(struct encoder *e, struct in_flight *slot, struct s
                              (long long)p->pts);
         }
     }
-    if (status != SL_OK) {
-        sl_packet_unref(out);
+    if (status == SL_OK) {
+        *out = p;
+    } else {
+        sl_packet_unref(&p);
         e->broken = status;
     }
 out:
@@ -466,7 +468,7 @@ static enum sl_status check_frame(const struct encoder *e, const struct sl_frame
 }
 
 /* The tokens of what the decoder has. */
-static CFArrayRef tokens(const struct encoder *e)
+static CFArrayRef create_tokens(const struct encoder *e)
 {
     CFTypeRef numbers[TOKENS_MAX];
     CFArrayRef array = NULL;
@@ -489,8 +491,8 @@ static CFArrayRef tokens(const struct encoder *e)
 }
 
 /* What is asked for with one picture; NULL where that is nothing. */
-static enum sl_status frame_options(const struct encoder *e, bool key, CFDictionaryRef *out,
-                                    struct sl_error *err)
+static enum sl_status create_options(const struct encoder *e, bool key, CFDictionaryRef *out,
+                                     struct sl_error *err)
 {
     *out = NULL;
     CFTypeRef keys[2], values[2];
@@ -500,7 +502,7 @@ static enum sl_status frame_options(const struct encoder *e, bool key, CFDiction
         keys[count] = kVTEncodeFrameOptionKey_ForceKeyFrame;
         values[count++] = kCFBooleanTrue;
     } else if (e->refresh) { /* macOS 12: by name */
-        known = tokens(e);
+        known = create_tokens(e);
         if (!known) {
             return sl_fail_memory(err);
         }
@@ -535,7 +537,7 @@ static enum sl_status submit(struct encoder *e, struct sl_frame *f, struct sl_er
     bool key = e->key_next || (f->flags & (SL_FRAME_KEY | SL_FRAME_CUT)) != 0;
     CFDictionaryRef options;
     CVPixelBufferRef image;
-    enum sl_status status = frame_options(e, key, &options, err);
+    enum sl_status status = create_options(e, key, &options, err);
     if (status != SL_OK) {
         return status;
     }

@@ -19,6 +19,10 @@
 /* "what: name (number)". running: frames have been given to the session already, so that a device
  * that is not there now is one that was lost. */
 enum sl_status sl_vt_fail(struct sl_error *err, OSStatus code, bool running, const char *what);
+#if defined(__clang_analyzer__) && !defined(SL_VT_FAIL_IS_DEFINED_HERE)
+// NOLINTNEXTLINE(readability-identifier-naming): it never returns SL_OK (see base/error.h)
+#define sl_vt_fail(...) ((void)sl_vt_fail(__VA_ARGS__), SL_EIO)
+#endif
 
 /* ---- videotoolbox_params.c --------------------------------------------------------------- */
 

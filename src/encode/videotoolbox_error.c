@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* VideoToolbox's, Core Media's and Core Video's numbers as our errors. */
+#define SL_VT_FAIL_IS_DEFINED_HERE
 #include "base/error.h"
 #include "encode/videotoolbox.h"
 

@@ -30,8 +30,8 @@ static void interleave_8(const struct target *to, const struct sl_frame *f)
         const uint8_t *u = f->plane[1] + y * f->stride[1], *v = f->plane[2] + y * f->stride[2];
         uint8_t *row = to->data + (size_t)y * to->stride;
         for (int32_t x = 0; x < width; x++) {
-            row[2 * x] = u[x];
-            row[2 * x + 1] = v[x];
+            row[2 * (size_t)x] = u[x];
+            row[2 * (size_t)x + 1] = v[x];
         }
     }
 }

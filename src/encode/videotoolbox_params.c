@@ -167,13 +167,13 @@ OSType sl_vt_pixel_format(const struct sl_encode_params *p)
 
 /* ---- values ------------------------------------------------------------------------------ */
 
-static CFNumberRef whole(int64_t value)
+static CFNumberRef create_whole(int64_t value)
 {
     return CFNumberCreate(NULL, kCFNumberSInt64Type, &value);
 }
 
 /* VideoToolbox takes rates and spans as numbers with a point. */
-static CFNumberRef fraction(int64_t num, int64_t den)
+static CFNumberRef create_fraction(int64_t num, int64_t den)
 {
     double value = (double)num / (double)den;
     return CFNumberCreate(NULL, kCFNumberFloat64Type, &value);
@@ -186,7 +186,8 @@ static void release(CFTypeRef object)
     }
 }
 
-static CFDictionaryRef dictionary(const CFStringRef *keys, const CFTypeRef *values, CFIndex count)
+static CFDictionaryRef create_dictionary(const CFStringRef *keys, const CFTypeRef *values,
+                                         CFIndex count)
 {
     return CFDictionaryCreate(NULL, (const void **)(const void *)keys,
                               (const void **)(const void *)values, count,
@@ -207,7 +208,7 @@ enum need {
 
 /* value is taken over; NULL: there was no memory for it. */
 static enum sl_status set(const struct sl_vt_session *s, CFStringRef key, const char *name,
-                          CFTypeRef value, enum need need, struct sl_error *err)
+                          CFTypeRef CF_CONSUMED value, enum need need, struct sl_error *err)
 {
     if (!value) {
         return sl_fail_memory(err);
@@ -231,7 +232,7 @@ static enum sl_status set(const struct sl_vt_session *s, CFStringRef key, const 
     set(s, kVTCompressionPropertyKey_##name, #name, value, need, err)
 #define SET_NAMED(s, name, value, need, err) set(s, CFSTR(name), name, value, need, err)
 
-static CFTypeRef truth(bool value)
+static CFTypeRef retain_truth(bool value)
 {
     return CFRetain(value ? kCFBooleanTrue : kCFBooleanFalse);
 }
@@ -239,12 +240,12 @@ static CFTypeRef truth(bool value)
 /* ---- rate -------------------------------------------------------------------------------- */
 
 /* [bytes, seconds]: what a buffer that fills at maxrate holds. */
-static CFArrayRef limits(int64_t maxrate, int64_t buffer)
+static CFArrayRef create_limits(int64_t maxrate, int64_t buffer)
 {
     if (buffer == 0) {
         buffer = maxrate; /* one second */
     }
-    CFTypeRef pair[2] = {whole(buffer / 8), fraction(buffer, maxrate)};
+    CFTypeRef pair[2] = {create_whole(buffer / 8), create_fraction(buffer, maxrate)};
     CFArrayRef array = NULL;
     if (pair[0] && pair[1]) {
         array = CFArrayCreate(NULL, (const void **)(const void *)pair, 2, &kCFTypeArrayCallBacks);
@@ -258,7 +259,7 @@ static enum sl_status set_limits(const struct sl_vt_session *s, int64_t maxrate,
                                  struct sl_error *err)
 {
     if (maxrate > 0) {
-        return SET(s, DataRateLimits, limits(maxrate, buffer), MISSED, err);
+        return SET(s, DataRateLimits, create_limits(maxrate, buffer), MISSED, err);
     }
     /* An empty list takes back those of an earlier call. */
     return is_supported(s, kVTCompressionPropertyKey_DataRateLimits)
@@ -274,25 +275,26 @@ static enum sl_status set_bitrate(const struct sl_vt_session *s, const struct sl
     /* Excludes the other two. macOS 13, and not in every encoder. Without a list of what is
      * supported it is not tried: a refusal half way would leave neither. */
     if (constant && s->supported && is_supported(s, CFSTR("ConstantBitRate"))) {
-        return SET_NAMED(s, "ConstantBitRate", whole(p->bitrate), REQUIRED, err);
+        return SET_NAMED(s, "ConstantBitRate", create_whole(p->bitrate), REQUIRED, err);
     }
-    enum sl_status status = SET(s, AverageBitRate, whole(p->bitrate), REQUIRED, err);
+    enum sl_status status = SET(s, AverageBitRate, create_whole(p->bitrate), REQUIRED, err);
     return status == SL_OK ? set_limits(s, constant ? p->bitrate : p->maxrate, p->buffer, err)
                            : status;
 }
 
 /* Quality is 0 to 1, 1 without loss; crf and the quantisers that it stands for are 0 to 51, 0
  * without loss. A straight line between; VideoToolbox's "normal", 0.5, is at 26. */
-static CFNumberRef quality(const struct sl_encode_params *p, int64_t standard)
+static CFNumberRef create_quality(const struct sl_encode_params *p, int64_t standard)
 {
     struct sl_rational crf = has_crf(p) ? p->crf : sl_rational(standard, 1);
-    return fraction(52 * crf.den - crf.num, 52 * crf.den);
+    return create_fraction(52 * crf.den - crf.num, 52 * crf.den);
 }
 
 static enum sl_status set_quantiser(const struct sl_vt_session *s, int qp, struct sl_error *err)
 {
-    enum sl_status status = SET_NAMED(s, "MaxAllowedFrameQP", whole(qp), REQUIRED, err);
-    return status == SL_OK ? SET_NAMED(s, "MinAllowedFrameQP", whole(qp), REQUIRED, err) : status;
+    enum sl_status status = SET_NAMED(s, "MaxAllowedFrameQP", create_whole(qp), REQUIRED, err);
+    return status == SL_OK ? SET_NAMED(s, "MinAllowedFrameQP", create_whole(qp), REQUIRED, err)
+                           : status;
 }
 
 enum sl_status sl_vt_session_rate(struct sl_vt_session *s, const struct sl_encode_params *p,
@@ -300,13 +302,14 @@ enum sl_status sl_vt_session_rate(struct sl_vt_session *s, const struct sl_encod
 {
     struct sl_rational rate =
         sl_rational_valid(p->frame_rate) ? p->frame_rate : sl_rational(FALLBACK_RATE, 1);
-    enum sl_status status = SET(s, ExpectedFrameRate, fraction(rate.num, rate.den), WISHED, err);
+    enum sl_status status =
+        SET(s, ExpectedFrameRate, create_fraction(rate.num, rate.den), WISHED, err);
     if (status != SL_OK) {
         return status;
     }
     switch (p->rate) {
     case SL_RATE_CRF:
-        return SET(s, Quality, quality(p, s->standard_crf), REQUIRED, err);
+        return SET(s, Quality, create_quality(p, s->standard_crf), REQUIRED, err);
     case SL_RATE_CQP:
         return set_quantiser(s, p->qp, err);
     default:
@@ -318,7 +321,7 @@ enum sl_status sl_vt_session_rate(struct sl_vt_session *s, const struct sl_encod
 
 /* Names of levels as VideoToolbox has them; another level is left to the encoder, and the contract
  * sees to it that the SPS says what was asked for. */
-static CFStringRef profile_name(enum sl_codec codec, const struct sl_encode_params *p)
+static CFStringRef create_profile_name(enum sl_codec codec, const struct sl_encode_params *p)
 {
     static const int levels[] = {30, 31, 32, 40, 41, 42, 50, 51, 52};
     if (codec == SL_CODEC_HEVC) {
@@ -342,7 +345,7 @@ static CFStringRef profile_name(enum sl_codec codec, const struct sl_encode_para
 static enum sl_status set_profile(const struct sl_vt_session *s, enum sl_codec codec,
                                   const struct sl_encode_params *p, struct sl_error *err)
 {
-    enum sl_status status = SET(s, ProfileLevel, profile_name(codec, p), WISHED, err);
+    enum sl_status status = SET(s, ProfileLevel, create_profile_name(codec, p), WISHED, err);
     /* Baseline has no CABAC (H.264 A.2.1), and the property is not for other codecs. */
     if (status == SL_OK && codec == SL_CODEC_H264 &&
         !(p->profile && strcmp(p->profile, "baseline") == 0)) {
@@ -380,10 +383,10 @@ static enum sl_status set_aspect(const struct sl_vt_session *s, struct sl_ration
     struct sl_rational sar = sl_rational_limit(aspect, 65535); /* u(16) in the SPS (H.264 E.1.1) */
     const CFStringRef keys[2] = {kCMFormatDescriptionKey_PixelAspectRatioHorizontalSpacing,
                                  kCMFormatDescriptionKey_PixelAspectRatioVerticalSpacing};
-    CFTypeRef values[2] = {whole(sar.num), whole(sar.den)};
+    CFTypeRef values[2] = {create_whole(sar.num), create_whole(sar.den)};
     CFDictionaryRef ratio = NULL;
     if (values[0] && values[1]) {
-        ratio = dictionary(keys, values, 2);
+        ratio = create_dictionary(keys, values, 2);
     }
     release(values[0]);
     release(values[1]);
@@ -398,23 +401,23 @@ static enum sl_status set_order(struct sl_vt_session *s, const struct sl_encode_
     /* Without a gop groups begin where the caller says alone: never, as far as VideoToolbox is
      * concerned. 0 would be its own choice. */
     int64_t interval = p->gop > 0 ? p->gop : INT32_MAX;
-    enum sl_status status = SET(s, RealTime, truth(live), WISHED, err);
+    enum sl_status status = SET(s, RealTime, retain_truth(live), WISHED, err);
     if (status == SL_OK) {
-        status = SET(s, AllowFrameReordering, truth(reorder), WISHED, err);
+        status = SET(s, AllowFrameReordering, retain_truth(reorder), WISHED, err);
     }
     if (status == SL_OK) { /* HEVC's sync samples would be CRA pictures otherwise */
-        status = SET_NAMED(s, "AllowOpenGOP", truth(false), WISHED, err);
+        status = SET_NAMED(s, "AllowOpenGOP", retain_truth(false), WISHED, err);
     }
     if (status == SL_OK) {
-        status = SET(s, MaxKeyFrameInterval, whole(interval), WISHED, err);
+        status = SET(s, MaxKeyFrameInterval, create_whole(interval), WISHED, err);
     }
     if (status == SL_OK) {
-        status = SET(s, MaxFrameDelayCount, whole(sl_vt_depth(p)), WISHED, err);
+        status = SET(s, MaxFrameDelayCount, create_whole(sl_vt_depth(p)), WISHED, err);
     }
     if (status == SL_OK && p->loss_recovery) {
         s->refers = s->supported && is_supported(s, CFSTR("EnableLTR"));
         if (s->refers) {
-            status = SET_NAMED(s, "EnableLTR", truth(true), REQUIRED, err);
+            status = SET_NAMED(s, "EnableLTR", retain_truth(true), REQUIRED, err);
         } else {
             sl_log_write(s->log, SL_LOG_INFO, SL_VT_NAME,
                          "no long-term references here: what is "
@@ -431,11 +434,11 @@ static CFDictionaryRef buffer_attributes(const struct sl_encode_params *p)
 {
     const CFStringRef keys[4] = {kCVPixelBufferPixelFormatTypeKey, kCVPixelBufferWidthKey,
                                  kCVPixelBufferHeightKey, kCVPixelBufferIOSurfacePropertiesKey};
-    CFTypeRef values[4] = {whole(sl_vt_pixel_format(p)), whole(p->width), whole(p->height),
-                           dictionary(NULL, NULL, 0)};
+    CFTypeRef values[4] = {create_whole(sl_vt_pixel_format(p)), create_whole(p->width),
+                           create_whole(p->height), create_dictionary(NULL, NULL, 0)};
     CFDictionaryRef attributes = NULL;
     if (values[0] && values[1] && values[2] && values[3]) {
-        attributes = dictionary(keys, values, 4);
+        attributes = create_dictionary(keys, values, 4);
     }
     for (int i = 0; i < 4; i++) {
         release(values[i]);
@@ -453,7 +456,7 @@ static OSStatus create(struct sl_vt_session *s, enum sl_codec codec,
         CFSTR("EnableLowLatencyRateControl"), /* macOS 11.3 */
     };
     const CFTypeRef values[2] = {kCFBooleanTrue, kCFBooleanTrue};
-    CFDictionaryRef wanted = dictionary(keys, values, low_latency ? 2 : 1);
+    CFDictionaryRef wanted = create_dictionary(keys, values, low_latency ? 2 : 1);
     CFDictionaryRef attributes = wanted ? buffer_attributes(p) : NULL;
     OSStatus code = kVTAllocationFailedErr;
     if (attributes) {

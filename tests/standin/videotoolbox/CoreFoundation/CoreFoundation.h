@@ -15,6 +15,13 @@ typedef unsigned char Boolean;
 typedef long CFIndex;
 enum { noErr = 0 };
 
+/* To the analyzer: this argument is released by whom it is given to. */
+#if defined(__clang__)
+#define CF_CONSUMED __attribute__((cf_consumed))
+#else
+#define CF_CONSUMED
+#endif
+
 typedef const void *CFTypeRef;
 typedef const struct standin_allocator *CFAllocatorRef;
 typedef const struct standin_string *CFStringRef;
