@@ -227,7 +227,7 @@ static enum sl_status check_rgb(const struct encoder *e, const struct sl_frame *
                                 struct sl_error *err)
 {
     uint8_t matrix = e->base.track.colour.matrix;
-    if (e->base.track.pixel_format == SL_PIX_YUV420P10) {
+    if (e->base.track.pixel_format == SL_PIX_P010) {
         return sl_fail(err, SL_EINVAL, NAME, "frame is %s, expected p010",
                        sl_pixel_info(f->format)->name);
     }

@@ -134,7 +134,7 @@ static enum sl_status set_profile_hevc(struct sl_nvenc_config *c, struct sl_nven
     h->pixelBitDepthMinus8 = deep ? 2 : 0;
 #endif
     c->config.profileGUID = deep ? NV_ENC_HEVC_PROFILE_MAIN10_GUID : NV_ENC_HEVC_PROFILE_MAIN_GUID;
-    c->coded = deep ? SL_PIX_YUV420P10 : SL_PIX_YUV420P;
+    c->coded = deep ? SL_PIX_P010 : SL_PIX_YUV420P;
     return deep ? NEED_CAP(s, NV_ENC_CAPS_SUPPORT_10BIT_ENCODE, "10 bits", err) : SL_OK;
 }
 
@@ -383,6 +383,10 @@ static enum sl_status set_order(struct sl_nvenc_config *c, struct sl_nvenc_sessi
     if (p->extra_delay < 0 || p->extra_delay > EXTRA_DELAY_MAX) {
         return sl_fail(err, SL_EINVAL, NAME, "extra output delay %d, expected 0 to %d",
                        p->extra_delay, EXTRA_DELAY_MAX);
+    }
+    if (p->latency == SL_LATENCY_SYNC && p->extra_delay > 0) { /* it holds nothing back (stage.h) */
+        return sl_fail(err, SL_EINVAL, NAME, "extra output delay %d in sync mode, expected 0",
+                       p->extra_delay);
     }
     if (p->gop < 0 || p->gop >= NVENC_INFINITE_GOPLENGTH) {
         return sl_fail(err, SL_EINVAL, NAME, "gop %lld, expected 0 to %u", (long long)p->gop,

@@ -87,8 +87,7 @@ static void keeps_as_many_on_their_way_as_it_is_told(void **state)
         int depth, extra, held;
     } cases[] = {{SL_LATENCY_PIPELINED, 4, 0, 4},
                  {SL_LATENCY_PIPELINED, 1, 2, 3},
-                 {SL_LATENCY_PIPELINED, 16, 16, 32},
-                 {SL_LATENCY_SYNC, 0, 3, 3}};
+                 {SL_LATENCY_PIPELINED, 16, 16, 32}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         struct sl_encode_params p = clip_params(SL_CODEC_H264);
         p.latency = cases[k].latency;
@@ -367,6 +366,7 @@ static void names_what_is_wrong(void **state)
     CASE(SL_EINVAL, "rate control 0", p.rate = SL_RATE_AUTO);
     CASE(SL_EINVAL, "depth 0", p.latency = SL_LATENCY_PIPELINED);
     CASE(SL_EINVAL, "depth 17", p.latency = SL_LATENCY_PIPELINED, p.depth = 17);
+    CASE(SL_EINVAL, "extra output delay 1 in sync mode", p.extra_delay = 1);
     CASE(SL_EINVAL, "extra output delay 17", p.extra_delay = 17);
     CASE(SL_EINVAL, "gpu 1, expected 0 to 0", p.gpu = 1);
     CASE(SL_EINVAL, "intra refresh with 2 B pictures", p.latency = SL_LATENCY_LOOKAHEAD,
