@@ -207,7 +207,7 @@ static bool is_full(const struct sl_encoder *e)
     case SL_LATENCY_SYNC:
         return e->flight_count > 0;
     case SL_LATENCY_PIPELINED:
-        return e->flight_count > (size_t)e->encode.depth;
+        return e->flight_count > (size_t)e->encode.depth + (size_t)e->encode.extra_delay;
     default:
         return e->ready_count >= SL_ENCODER_READY || e->flight_count == SL_ENCODER_FLIGHTS;
     }
@@ -255,7 +255,7 @@ enum sl_status sl_encoder_push(struct sl_encoder *e, const struct sl_picture *pi
     sl_encoder_release(&hold, status == SL_OK);
     if (status != SL_OK) {
         clear_flight(flight_at(e, --e->flight_count));
-        if (status != SL_EINVAL && status != SL_ENOMEM) {
+        if (status != SL_EINVAL && status != SL_ENOMEM && status != SL_EUNSUPPORTED) {
             e->broken = status;
         } else if (e->order_count > timed) { /* as if it had not been sent */
             e->order_count = timed;
@@ -579,9 +579,10 @@ enum sl_status sl_encoder_look(const struct sl_encoder *e, struct sl_encoder_inf
         .track = &e->coder->track,
         .width = e->encode.width,
         .height = e->encode.height,
-        .delay = e->encode.latency == SL_LATENCY_SYNC        ? 0
-                 : e->encode.latency == SL_LATENCY_PIPELINED ? e->encode.depth
-                                                             : -1,
+        .delay = e->encode.latency == SL_LATENCY_SYNC ? 0
+                 : e->encode.latency == SL_LATENCY_PIPELINED
+                     ? e->encode.depth + e->encode.extra_delay
+                     : -1,
     };
     return SL_OK;
 }
