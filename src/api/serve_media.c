@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "api/serve_media.h"
 
+#include "config.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -8,7 +10,6 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "config.h"
 #include "pipeline/remux.h"
 #include "pipeline/vod.h"
 
@@ -271,9 +272,9 @@ static void describe_rendition(const struct sl_vod_rendition *r, struct sl_write
     static const char *const kinds[] = {
         [SL_KIND_VIDEO] = "video", [SL_KIND_AUDIO] = "audio", [SL_KIND_SUBTITLE] = "text"};
 
-    sl_write_format(out, "{\"name\":\"%s\",\"kind\":\"%s\",\"copy\":%s,\"default\":%s,\"codecs\":\"",
-                    r->name, kinds[r->kind], r->copy ? "true" : "false",
-                    r->is_default ? "true" : "false");
+    sl_write_format(
+        out, "{\"name\":\"%s\",\"kind\":\"%s\",\"copy\":%s,\"default\":%s,\"codecs\":\"", r->name,
+        kinds[r->kind], r->copy ? "true" : "false", r->is_default ? "true" : "false");
     write_json(out, r->codecs);
     sl_write_text(out, "\",\"language\":\"");
     write_json(out, r->language);

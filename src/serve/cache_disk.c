@@ -24,6 +24,7 @@
 /* A file is called by 32 digits of the SHA-256 of its key, in one of 256 directories by the first
  * two, and holds: magic, size of the key (32 bit), size of the rest (64 bit), the key, the rest. */
 #define NAME_SIZE   32
+#define HEX_DIGITS  "0123456789abcdef"
 #define HEAD_SIZE   20
 #define KEY_MAX     1024
 #define FILES_MAX   1000000
@@ -115,7 +116,7 @@ struct scan {
 
 static bool is_name(const char *text)
 {
-    return strlen(text) == NAME_SIZE && strspn(text, "0123456789abcdef") == NAME_SIZE;
+    return strlen(text) == NAME_SIZE && strspn(text, HEX_DIGITS) == NAME_SIZE;
 }
 
 static void scan_one(struct scan *s, const char *path)
@@ -124,6 +125,7 @@ static void scan_one(struct scan *s, const char *path)
     struct dirent *d;
 
     sl_publish_sweep(path);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
     while (dir && (d = readdir(dir)) != NULL) {
         struct stat st;
 
@@ -151,15 +153,23 @@ static int by_time(const void *a, const void *b)
 
 static void scan(struct sl_cache_disk *c)
 {
+    DIR *dir = opendir(c->directory);
     struct scan s = {0};
+    struct dirent *d;
 
-    for (int i = 0; i < 256; i++) {
-        char *path = sl_format("%s/%02x", c->directory, (unsigned)i);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+    while (dir && (d = readdir(dir)) != NULL) {
+        char *path = strlen(d->d_name) == 2 && strspn(d->d_name, HEX_DIGITS) == 2
+                         ? sl_format("%s/%s", c->directory, d->d_name)
+                         : NULL;
 
         if (path) {
             scan_one(&s, path);
         }
         sl_free(path);
+    }
+    if (dir) {
+        (void)closedir(dir);
     }
     if (s.count > 0) {
         qsort(s.items, s.count, sizeof *s.items, by_time);
@@ -194,11 +204,8 @@ enum sl_status sl_cache_disk_open(struct sl_cache_disk **out, const char *direct
         goto out;
     }
     status = sl_lru_init(&c->table, 16384, err);
-    for (unsigned i = 0; i < 256 && status == SL_OK; i++) {
-        char *path = sl_format("%s/%02x", directory, i);
-
-        status = path ? sl_make_directories(path, err) : sl_fail_memory(err);
-        sl_free(path);
+    if (status == SL_OK) {
+        status = sl_make_directories(directory, err);
     }
     if (status == SL_OK && access(directory, W_OK) != 0) {
         status = sl_fail_errno(err, errno, directory, "the cache cannot be written");
@@ -337,6 +344,20 @@ static void complain(struct sl_cache_disk *c, const struct sl_error *err)
     }
 }
 
+static enum sl_status make_directory_of(const char *path, struct sl_error *err)
+{
+    char *directory = sl_strdup(path);
+    enum sl_status status;
+
+    if (!directory) {
+        return sl_fail_memory(err);
+    }
+    *strrchr(directory, '/') = '\0';
+    status = sl_make_directories(directory, err);
+    sl_free(directory);
+    return status;
+}
+
 static enum sl_status store(const char *path, const char *key, const struct sl_chain *chain,
                             struct sl_error *err)
 {
@@ -350,6 +371,9 @@ static enum sl_status store(const char *path, const char *key, const struct sl_c
     sl_write_be64(&head, (uint64_t)chain->size);
     sl_write_text(&head, key);
     status = sl_writer_finish(&head, err);
+    if (status == SL_OK) {
+        status = make_directory_of(path, err);
+    }
     if (status == SL_OK) {
         status = sl_publish_open(&p, path, err);
     }

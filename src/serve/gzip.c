@@ -7,8 +7,9 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-#define LEVEL 4 /* playlists repeat themselves: higher ones gain a few percent for twice the time  \
-                 */
+#define LEVEL                                                                                      \
+    4 /* playlists repeat themselves: higher ones gain a few percent for twice the time            \
+       */
 
 /* Whether the weight after ";" is 0, "0.", "0.0" …: RFC 9110 12.4.2 */
 static bool weighs_nothing(struct sl_text weight)

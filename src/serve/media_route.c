@@ -123,8 +123,11 @@ bool sl_media_parse_time(const char *text, struct sl_rational *out)
             micros += (*text - '0') * unit;
         }
     }
+    if (*text != '\0') {
+        return false;
+    }
     *out = (struct sl_rational){micros, 1000000};
-    return *text == '\0';
+    return true;
 }
 
 static int parse_size(struct sl_text query, const char *name, int32_t initial, int32_t *out)

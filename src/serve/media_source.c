@@ -84,7 +84,7 @@ static enum sl_status open_source(struct sl_flight *f, struct sl_media_source *s
     };
     /* Not the flight's flag: others wait for this source, too, and it is kept. */
     return f->media->engine.open(f->media->engine.opaque, &input, &s->source, &f->media->cancel,
-                                  err);
+                                 err);
 }
 
 /* Sends those on their way who waited for it, or tells them why not. */

@@ -57,7 +57,7 @@ static bool make(const struct sl_sign_key *key, const char *scope, int64_t expir
 
     sl_writer_init(&text, SL_SIGN_QUERY_MAX);
     sl_write_format(&text, "sluice link 1\n%s\n%" PRId64 "\n%s", scope, expires,
-                    address ? address : "");
+                    address ? address : "*");
     ok = text.status == SL_OK;
     if (ok) {
         sl_hmac_sha256(key->bytes, key->size, text.data, text.size, digest);
