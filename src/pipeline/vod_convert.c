@@ -115,10 +115,20 @@ static void learn(struct sl_vod *v, size_t track, const struct look *look, struc
         .frame = frame,
         .slack = AAC_FRAME / 4,
     };
-    if (first->pts != SL_NO_TIME) {
-        d->grid.origin = sl_rescale(first->pts - d->grid.zero, in, d->grid.out, SL_ROUND_NEAREST) -
-                         (frame > first->samples ? frame - first->samples : 0);
+    /* Where the line puts the last of them: the first may stand apart. */
+    int64_t next = SL_NO_TIME;
+    for (size_t i = 0; i < look->count; i++) {
+        const struct sl_frame *f = look->frames[i];
+        int64_t at = next;
+        if (f->pts != SL_NO_TIME) {
+            at = sl_rescale(f->pts - d->grid.zero, in, d->grid.out, SL_ROUND_NEAREST);
+            at = next != SL_NO_TIME && at - next <= d->grid.slack && next - at <= d->grid.slack
+                     ? next
+                     : at;
+        }
+        next = at == SL_NO_TIME ? at : at + f->samples;
     }
+    d->grid.origin = next == SL_NO_TIME ? 0 : next;
 }
 
 static enum sl_status look(struct vod_job *j, size_t track, struct vod_decoded *d, bool *regular,
