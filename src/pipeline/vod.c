@@ -146,6 +146,7 @@ void sl_vod_destroy(struct sl_vod **vod)
         sl_track_clear(&v->tracks[i]);
         sl_track_clear(&v->known[i].facts.out);
         sl_track_clear(&v->known[i].decoded.aac);
+        sl_free(v->known[i].decoded.marks);
     }
     for (size_t i = 0; i < SL_LADDER_RUNGS_MAX; i++) {
         sl_free(v->records[i].data);

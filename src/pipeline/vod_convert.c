@@ -13,9 +13,8 @@
 #include "pipeline/vod_run.h"
 
 #define AAC_FRAME 1024
-#define RUN_IN    8   /* frames encoded and dropped: docs/vod.md has what fewer do */
-#define DECODE_MS 250 /* decoded before the first sample that counts, as in a remux */
-#define LOOK      8   /* frames decoded to know how long they are */
+#define RUN_IN    8 /* frames encoded and dropped: docs/vod.md has what fewer do */
+#define LOOK      8 /* frames decoded to know how long they are */
 
 struct convert {
     struct vod_job *job;
@@ -26,7 +25,10 @@ struct convert {
     struct sl_coder *encoder;
     struct vod_run *run;
     int64_t from, to; /* pts of packets that count */
-    bool full;        /* all up to `to` have come */
+    struct vod_chain chain;
+    bool marked;   /* it began at a mark, so that any times will do */
+    int64_t begin; /* source time of the first packet that counts */
+    bool full;     /* all up to `to` have come */
     int64_t damaged;
 };
 
@@ -62,6 +64,8 @@ static enum sl_status open_encoder(const struct sl_vod *v, const struct vod_deco
 struct look {
     struct sl_frame *frames[LOOK];
     size_t count;
+    int64_t times[LOOK]; /* of packets */
+    size_t time_count;
 };
 
 /* Takes frames out of the decoder; NULL packet: drains. */
@@ -111,13 +115,23 @@ static void learn(struct sl_vod *v, size_t track, const struct look *look, struc
         .frame = frame,
         .slack = AAC_FRAME / 4,
     };
-    if (first->pts != SL_NO_TIME) {
-        d->grid.origin = sl_rescale(first->pts - d->grid.zero, in, d->grid.out, SL_ROUND_NEAREST) -
-                         (frame > first->samples ? frame - first->samples : 0);
+    /* Where the line puts the last of them: the first may stand apart. */
+    int64_t next = SL_NO_TIME;
+    for (size_t i = 0; i < look->count; i++) {
+        const struct sl_frame *f = look->frames[i];
+        int64_t at = next;
+        if (f->pts != SL_NO_TIME) {
+            at = sl_rescale(f->pts - d->grid.zero, in, d->grid.out, SL_ROUND_NEAREST);
+            at = next != SL_NO_TIME && at - next <= d->grid.slack && next - at <= d->grid.slack
+                     ? next
+                     : at;
+        }
+        next = at == SL_NO_TIME ? at : at + f->samples;
     }
+    d->grid.origin = next == SL_NO_TIME ? 0 : next;
 }
 
-static enum sl_status look(struct vod_job *j, size_t track, struct vod_decoded *d,
+static enum sl_status look(struct vod_job *j, size_t track, struct vod_decoded *d, bool *regular,
                            struct sl_error *err)
 {
     struct sl_vod *v = j->vod;
@@ -126,7 +140,7 @@ static enum sl_status look(struct vod_job *j, size_t track, struct vod_decoded *
     struct look seen = {.count = 0};
     struct sl_rational in = v->tracks[track].timebase;
     int64_t zero = sl_rescale(v->zero, v->zero_base, in, SL_ROUND_NEAREST);
-    int64_t early = zero - sl_rescale(DECODE_MS, sl_rational(1, 1000), in, SL_ROUND_UP);
+    int64_t early = zero - sl_rescale(VOD_DECODE_MS, sl_rational(1, 1000), in, SL_ROUND_UP);
     bool ended = false;
     enum sl_status st = sl_decode_open(&decoder, &v->tracks[track], &params, err);
     if (st == SL_OK) {
@@ -139,6 +153,9 @@ static enum sl_status look(struct vod_job *j, size_t track, struct vod_decoded *
         if (ended) {
             st = look_at(decoder, NULL, &seen, err);
         } else if (st == SL_OK && p->track == track && p->pts != SL_NO_TIME && p->pts >= early) {
+            if (seen.time_count < LOOK) {
+                seen.times[seen.time_count++] = p->pts;
+            }
             st = look_at(decoder, p, &seen, err);
         }
         sl_packet_unref(&p);
@@ -148,6 +165,10 @@ static enum sl_status look(struct vod_job *j, size_t track, struct vod_decoded *
     }
     if (st == SL_OK) {
         learn(v, track, &seen, d);
+        *regular = true;
+        for (size_t i = 0; i < seen.time_count; i++) {
+            *regular = *regular && vod_chain_regular(d, seen.times[i]);
+        }
     }
     for (size_t i = 0; i < seen.count; i++) {
         sl_frame_unref(&seen.frames[i]);
@@ -163,7 +184,13 @@ static enum sl_status learn_track(struct vod_job *j, void *arg, struct sl_error 
     struct vod_track *k = &v->known[track];
     struct vod_decoded *d = &k->decoded;
     struct sl_coder *encoder = NULL;
-    enum sl_status st = look(j, track, d, err);
+    bool regular = true;
+    enum sl_status st = look(j, track, d, &regular, err);
+    if (st == SL_OK && d->grid.frame > 0 && k->last != SL_NO_TIME &&
+        !(regular && vod_chain_regular(d, k->last))) {
+        st = vod_mark_all(j, track, d, err);
+        d->marking.state = st == SL_OK ? VOD_KNOWN : VOD_UNKNOWN;
+    }
     if (st == SL_OK) {
         st = open_encoder(v, d, &encoder, err);
     }
@@ -186,6 +213,7 @@ static enum sl_status learn_track(struct vod_job *j, void *arg, struct sl_error 
     int32_t stated = v->tracks[track].sample_rate > 0 ? v->tracks[track].sample_rate : d->rate;
     length -= k->trim > 0 ? sl_muldiv(k->trim, d->rate, stated, SL_ROUND_NEAREST) : 0;
     int64_t end = k->last == SL_NO_TIME ? 0 : vod_grid_place(&d->grid, k->last) + length;
+    end = d->mark_count > 0 ? d->line_end - (d->grid.frame - length) : end;
     d->end = sl_muldiv(end, d->out_rate, d->rate, SL_ROUND_UP);
     return d->end > 0
                ? SL_OK
@@ -301,6 +329,21 @@ static enum sl_status decode(struct convert *c, struct sl_packet *p, struct sl_e
 }
 
 /* The decoder gets times in samples, which are exact; those of the container may be rounded. */
+static enum sl_status feed_packet(struct convert *c, struct sl_packet *p, int64_t early,
+                                  struct sl_error *err)
+{
+    int64_t time = vod_time(p);
+    if (p->track != c->track || time == SL_NO_TIME || p->payload.size == 0 || time < c->begin) {
+        return SL_OK;
+    }
+    if (!c->marked && !vod_chain_regular(c->d, time)) {
+        return SL_EAGAIN;
+    }
+    p->pts = p->dts = vod_chain_place(&c->chain, time);
+    p->duration = c->d->grid.frame > 0 ? c->d->grid.frame : SL_NO_TIME;
+    return p->pts >= early ? decode(c, p, err) : SL_OK;
+}
+
 static enum sl_status feed(struct convert *c, int64_t early, struct sl_error *err)
 {
     enum sl_status st = SL_OK;
@@ -311,11 +354,8 @@ static enum sl_status feed(struct convert *c, int64_t early, struct sl_error *er
             st = decode(c, NULL, err);
             break;
         }
-        if (st == SL_OK && p->track == c->track && vod_time(p) != SL_NO_TIME) {
-            p->pts = vod_grid_place(&c->d->grid, vod_time(p));
-            p->dts = p->pts;
-            p->duration = c->d->grid.frame > 0 ? c->d->grid.frame : SL_NO_TIME;
-            st = p->pts >= early ? decode(c, p, err) : SL_OK;
+        if (st == SL_OK) {
+            st = feed_packet(c, p, early, err);
         }
         sl_packet_unref(&p);
     }
@@ -348,6 +388,14 @@ static enum sl_status open_all(struct convert *c, int64_t first, struct sl_error
     return st == SL_OK ? open_encoder(v, c->d, &c->encoder, err) : st;
 }
 
+static bool marks_known(struct sl_vod *v, const struct vod_decoded *d)
+{
+    (void)pthread_mutex_lock(&v->lock);
+    bool known = d->marking.state == VOD_KNOWN;
+    (void)pthread_mutex_unlock(&v->lock);
+    return known;
+}
+
 enum sl_status vod_convert(struct vod_job *j, size_t track, int64_t from, int64_t to,
                            struct vod_run *run, struct sl_error *err)
 {
@@ -363,8 +411,16 @@ enum sl_status vod_convert(struct vod_job *j, size_t track, int64_t from, int64_
     first = first < 0 ? 0 : first;
     /* in samples of the source */
     int64_t early = sl_muldiv(first, c.d->rate, c.d->out_rate, SL_ROUND_DOWN) -
-                    sl_muldiv(c.d->rate, DECODE_MS, 1000, SL_ROUND_UP);
+                    sl_muldiv(c.d->rate, VOD_DECODE_MS, 1000, SL_ROUND_UP);
     int64_t time = g->zero + sl_rescale(early, g->out, g->in, SL_ROUND_DOWN);
+    c.chain = (struct vod_chain){c.d, SL_NO_TIME};
+    c.begin = g->zero - sl_rescale(VOD_DECODE_MS, sl_rational(1, 1000), g->in, SL_ROUND_UP);
+    const struct vod_mark *mark = marks_known(v, c.d) ? vod_mark_before(c.d, early) : NULL;
+    if (mark) {
+        c.marked = true;
+        c.begin = time = mark->time;
+        c.chain.next = mark->next;
+    }
     enum sl_status st = vod_seek(j, track, time, UINT64_C(1) << track, err);
     if (st == SL_OK) {
         st = open_all(&c, first, err);
@@ -375,6 +431,9 @@ enum sl_status vod_convert(struct vod_job *j, size_t track, int64_t from, int64_
     sl_decode_destroy(&c.decoder);
     sl_sound_destroy(&c.line);
     sl_encode_destroy(&c.encoder);
+    if (st == SL_EAGAIN) {
+        vod_run_clear(run);
+    }
     if (st == SL_OK && run->count == 0) {
         st = sl_fail(err, SL_ENOTFOUND, v->where, "track %zu has no sound from there on", track);
     }

@@ -49,14 +49,21 @@ static enum sl_status copy_tracks(struct sl_vod *v, const struct sl_demuxer *d,
     return st;
 }
 
-/* The places of frames that all agree, from the look at the first ones. */
-static void take_grid(struct vod_track *k, const struct sl_remux_track *t)
+/* The places of frames that all agree, from the look at the first ones: the last of these, since
+ * the very first may stand apart (priming in fragments). */
+static void take_grid(struct vod_track *k, const struct sl_remux_track *t, const struct sl_remux *r,
+                      uint32_t index)
 {
     const struct sl_remux_sound *s = &t->sound;
+    int64_t origin = t->first;
+    for (size_t n = 0; n < r->held.count; n++) {
+        const struct sl_packet *p = sl_remux_fifo_at(&r->held, n);
+        origin = p->track == index ? p->pts + t->zero : origin;
+    }
     bool even = s->frame > 0 || t->out.codec == SL_CODEC_OPUS;
     k->grid = (struct vod_grid){.in = s->in,
                                 .out = s->out,
-                                .origin = t->first,
+                                .origin = origin,
                                 .frame = s->frame > 0 ? s->frame
                                          : even       ? s->length
                                                       : 0,
@@ -109,7 +116,7 @@ static void take(struct sl_vod *v, struct sl_remux *r)
             continue;
         }
         if (t->way == SL_REMUX_SOUND) {
-            take_grid(k, t);
+            take_grid(k, t, r, (uint32_t)i);
         }
         k->facts = *t;
         k->passable = true;

@@ -22,6 +22,7 @@
 #define VOD_PACKETS_MAX (1u << 18)   /* of one segment */
 #define VOD_MEMORY_MAX  (512u << 20) /* bytes of payload that are no ranges of a file */
 #define VOD_LOG         "vod"
+#define VOD_DECODE_MS   250       /* of sound decoded before what counts, as in a remux */
 #define VOD_FIRST       INT64_MIN /* before everything, as a time */
 #define VOD_LAST        INT64_MAX /* after everything */
 
@@ -54,6 +55,15 @@ struct vod_decoded {
     int32_t out_rate, out_channels;
     struct sl_track aac; /* the encoder's track */
     int64_t end;         /* of the line: samples of out_rate */
+    /* Where times are not on the grid: what only who comes from the beginning knows. Made when it
+     * is first needed, and then never changed. */
+    struct vod_mark {
+        int64_t time; /* of a packet, source ticks */
+        int64_t next; /* samples: where the line stands before it */
+    } * marks;
+    size_t mark_count, mark_capacity;
+    int64_t line_end; /* samples of rate, where marks were made */
+    struct vod_once marking;
 };
 
 struct vod_track {
@@ -194,6 +204,25 @@ SL_NODISCARD enum sl_status vod_run_add(struct vod_run *run, struct sl_packet *p
                                         struct sl_error *err); /* takes over in any case */
 void vod_run_clear(struct vod_run *run);
 
+/* ---- places of sound that is decoded (vod_chain.c) ------------------------------------------ */
+
+/* Where frames of sound go on the line of samples: as filter/sound.h decides it. */
+struct vod_chain {
+    const struct vod_decoded *d;
+    int64_t next; /* SL_NO_TIME: nothing has been placed */
+};
+/* The place of a packet; the chain goes on behind it. */
+int64_t vod_chain_place(struct vod_chain *c, int64_t time);
+/* True where the time is the grid's, but for the container's rounding. */
+bool vod_chain_regular(const struct vod_decoded *d, int64_t time);
+/* Reads all of a track, once. */
+SL_NODISCARD enum sl_status vod_mark_all(struct vod_job *j, size_t track, struct vod_decoded *d,
+                                         struct sl_error *err);
+SL_NODISCARD enum sl_status vod_need_marks(struct sl_vod *v, size_t track,
+                                           const struct sl_cancel *cancel, struct sl_error *err);
+/* The last mark at or before a place; NULL: none. */
+const struct vod_mark *vod_mark_before(const struct vod_decoded *d, int64_t place);
+
 /* vod_look.c: header, first packets, renditions. */
 SL_NODISCARD enum sl_status vod_look(struct sl_vod *v, struct vod_reader *r,
                                      const struct sl_cancel *cancel, struct sl_error *err);
@@ -240,7 +269,8 @@ SL_NODISCARD enum sl_status vod_sounds(struct vod_job *j, size_t track, int64_t 
 /* vod_convert.c */
 SL_NODISCARD enum sl_status vod_need_decoded(struct sl_vod *v, size_t track,
                                              const struct sl_cancel *cancel, struct sl_error *err);
-/* Packets of AAC with pts in [from, to), samples; to: VOD_LAST for all there are. */
+/* Packets of AAC with pts in [from, to), samples; to: VOD_LAST for all there are. SL_EAGAIN, and
+ * nothing in run: times are not regular, vod_need_marks first. */
 SL_NODISCARD enum sl_status vod_convert(struct vod_job *j, size_t track, int64_t from, int64_t to,
                                         struct vod_run *run, struct sl_error *err);
 

@@ -306,6 +306,13 @@ enum sl_status sl_vod_segment(struct sl_vod *v, const char *name, enum sl_vod_fo
                                          : segment(&j, r, format, &table, n, &made, err);
     }
     vod_end(&j);
+    if (st == SL_EAGAIN) {
+        /* Its sound cannot be placed without knowing all that came before. */
+        st = vod_need_marks(v, r->kind == SL_KIND_AUDIO ? r->track : v->sound, cancel, err);
+        st = st == SL_OK ? vod_begin(&j, v, cancel, err) : st;
+        st = st == SL_OK ? segment(&j, r, format, &table, n, &made, err) : st;
+    }
+    vod_end(&j);
     if (st == SL_OK) {
         st = sl_chain_move(out, &made, err);
     }

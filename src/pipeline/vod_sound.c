@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Passed-through sound of one segment: the frames whose place (struct vod_grid) lies in it. Within,
- * each lasts until the next one begins; the first begins and the last ends where the table says,
- * which in sound without gaps is where they do anyway. */
+/* Passed-through sound of one segment. Which frames: in the source's order, from the first one
+ * whose place (struct vod_grid) is at or after the cut. Within, frames follow one another as
+ * sl_remux has them follow; the first begins and the last ends where the table says, which in sound
+ * without gaps is where they do anyway. No frame is ever left out. */
 #include "base/error.h"
 #include "base/rational.h"
 #include "media/adts.h"
@@ -14,27 +15,41 @@ struct sounds {
     const struct vod_track *k;
     size_t track;
     int64_t from, to;
-    int64_t last; /* place of the frame before */
-    bool any;     /* some frame has been seen */
+    bool inside;
+    int64_t last, length; /* of the frame before: its place, and what it holds */
 };
 
 /* Of the frames before time zero sl_remux keeps those that are heard, or lead by little. */
 static bool is_kept(const struct sounds *s, int64_t place)
 {
     const struct sl_remux_track *t = &s->k->facts;
-    int64_t frame = s->k->grid.frame;
-    return s->from != VOD_FIRST || place + frame + t->lead > 0;
+    return place + s->k->grid.frame + t->lead > 0;
+}
+
+/* A container whose times are as fine as samples may say that a frame is short. */
+static int64_t length_of(const struct vod_grid *g, const struct sl_packet *p)
+{
+    if (p->duration == SL_NO_TIME || p->duration <= 0 || sl_rational_compare(g->in, g->out) > 0) {
+        return g->frame;
+    }
+    int64_t n = sl_rescale(p->duration, g->in, g->out, SL_ROUND_NEAREST);
+    return n > 0 && (n < g->frame - g->slack || n > g->frame + g->slack) ? n : g->frame;
+}
+
+/* After the one before, as far as its own time allows, and never before it. */
+static int64_t follow(const struct sounds *s, const struct sl_packet *p)
+{
+    const struct vod_grid *g = &s->k->grid;
+    int64_t t = sl_rescale(p->pts - g->zero, g->in, g->out, SL_ROUND_NEAREST) - s->k->facts.zero;
+    int64_t next = s->last + s->length;
+    next = next < t - g->slack ? t - g->slack : next > t + g->slack ? t + g->slack : next;
+    return next > s->last ? next : s->last + 1;
 }
 
 static enum sl_status put(struct sounds *s, struct sl_packet *p, int64_t place, struct vod_run *run,
                           struct sl_error *err)
 {
     enum sl_status st = SL_OK;
-    bool first = run->count == 0;
-    if (!first && place <= s->last) { /* it lies within the one before */
-        sl_packet_unref(&p);
-        return SL_OK;
-    }
     if (s->k->facts.form.adts) {
         st = sl_adts_unwrap(p, err);
     }
@@ -42,13 +57,11 @@ static enum sl_status put(struct sounds *s, struct sl_packet *p, int64_t place, 
         sl_packet_unref(&p);
         return st;
     }
-    place = first && s->from != VOD_FIRST ? s->from : place;
+    place = run->count > 0 ? follow(s, p) : s->from != VOD_FIRST ? s->from : place;
+    s->length = length_of(&s->k->grid, p);
+    s->last = place;
     p->pts = p->dts = place;
     p->track = 0;
-    if (!first) {
-        run->items[run->count - 1]->duration = place - run->items[run->count - 1]->pts;
-    }
-    s->last = place;
     return vod_run_add(run, p, err);
 }
 
@@ -74,13 +87,35 @@ static enum sl_status collect(struct sounds *s, struct vod_run *run, struct sl_e
             sl_packet_unref(&p);
             return SL_OK;
         }
-        if (place < s->from || !is_kept(s, place)) {
+        s->inside = s->inside || (s->from == VOD_FIRST ? is_kept(s, place) : place >= s->from);
+        if (!s->inside) {
             sl_packet_unref(&p);
             continue;
         }
         st = put(s, p, place, run, err);
     }
     return st;
+}
+
+/* Durations; the last frame ends where the segment does, and others make room where times are not
+ * in order. */
+static enum sl_status end_at(struct vod_run *run, int64_t end, struct sl_error *err)
+{
+    int64_t next = end;
+    if (end - run->items[0]->pts < (int64_t)run->count) {
+        return sl_fail(err, SL_EDATA, NULL,
+                       "%zu frames of sound lie between %lld and %lld, where there is not room",
+                       run->count, (long long)run->items[0]->pts, (long long)end);
+    }
+    for (size_t i = run->count; i-- > 0;) {
+        struct sl_packet *p = run->items[i];
+        p->pts = p->dts = p->pts < next ? p->pts : next - 1;
+        p->duration = next - p->pts;
+        next = p->pts;
+    }
+    run->start = run->items[0]->pts;
+    run->end = end;
+    return SL_OK;
 }
 
 enum sl_status vod_sounds(struct vod_job *j, size_t track, int64_t from, int64_t to,
@@ -102,13 +137,5 @@ enum sl_status vod_sounds(struct vod_job *j, size_t track, int64_t from, int64_t
         st = sl_fail(err, SL_ENOTFOUND, j->vod->where, "track %zu has no sound from there on",
                      track);
     }
-    if (st != SL_OK) {
-        return st;
-    }
-    struct sl_packet *end = run->items[run->count - 1];
-    run->start = run->items[0]->pts;
-    run->end = to == VOD_LAST ? k->end : to;
-    run->end = run->end > end->pts ? run->end : end->pts + 1;
-    end->duration = run->end - end->pts;
-    return SL_OK;
+    return st == SL_OK ? end_at(run, to == VOD_LAST ? k->end : to, err) : st;
 }

@@ -392,7 +392,8 @@ static enum sl_status converted_table(struct sl_vod *v, const struct sl_vod_rend
     struct sl_cuts_grid g = {
         .timebase = tb,
         .step = AAC_FRAME,
-        .end = d->end,
+        /* packets are whole, the last one too */
+        .end = sl_muldiv(d->end, 1, AAC_FRAME, SL_ROUND_UP) * AAC_FRAME,
         .shortest = sl_rescale(SHORTEST_MS, sl_rational(1, 1000), tb, SL_ROUND_UP),
     };
     return has_picture(v) ? sl_cuts_on_grid(out, &v->split, &g, v->target, err)

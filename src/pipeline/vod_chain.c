@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The places of frames of sound where they are decoded. filter/sound.h appends what is within a
+ * quarter frame of where the line stands, and moves the line otherwise, so that a place may depend
+ * on all that came before. Where times are regular it does not: then the grid says it. Where they
+ * are not, one reading of the track leaves marks to go on from. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/rational.h"
+#include "pipeline/vod_run.h"
+
+#define MARK_EVERY 2 /* seconds */
+#define MARKS_MAX  (1u << 20)
+#define AAC_FRAME  1024
+#define JITTER     12000 /* of a second: what libavformat's own counting may be off */
+
+bool vod_chain_regular(const struct vod_decoded *d, int64_t time)
+{
+    const struct vod_grid *g = &d->grid;
+    if (g->frame <= 0) {
+        return true; /* there is no grid that it could be off */
+    }
+    int64_t at = sl_rescale(time - g->zero, g->in, g->out, SL_ROUND_NEAREST);
+    int64_t k = sl_muldiv(at - g->origin, 1, g->frame, SL_ROUND_NEAREST);
+    int64_t off = g->origin + k * g->frame - at;
+    /* the origin and this time are rounded, each by half a tick */
+    int64_t most = sl_rescale(1, g->in, g->out, SL_ROUND_UP) + 1;
+    most = most > d->rate / JITTER ? most : d->rate / JITTER;
+    return off <= most && off >= -most;
+}
+
+int64_t vod_chain_place(struct vod_chain *c, int64_t time)
+{
+    const struct vod_grid *g = &c->d->grid;
+    int64_t t = sl_rescale(time - g->zero, g->in, g->out, SL_ROUND_NEAREST);
+    int64_t jitter = sl_muldiv(AAC_FRAME / 4, c->d->rate, c->d->out_rate, SL_ROUND_UP);
+    if (g->frame <= 0) {
+        return t;
+    }
+    if (c->next == SL_NO_TIME) {
+        t = vod_grid_place(g, time);
+    } else if (t - c->next >= -jitter && t - c->next <= jitter) {
+        t = c->next;
+    }
+    /* A frame that overlaps is cut at its beginning, by the line itself. */
+    c->next = c->next != SL_NO_TIME && t + g->frame < c->next ? c->next : t + g->frame;
+    return t;
+}
+
+enum sl_status vod_mark_all(struct vod_job *j, size_t track, struct vod_decoded *d,
+                            struct sl_error *err)
+{
+    const struct vod_grid *g = &d->grid;
+    struct vod_chain c = {d, SL_NO_TIME};
+    int64_t early = g->zero - sl_rescale(VOD_DECODE_MS, sl_rational(1, 1000), g->in, SL_ROUND_UP);
+    int64_t marked = SL_NO_TIME;
+    enum sl_status st = vod_seek(j, track, VOD_FIRST, UINT64_C(1) << track, err);
+    d->mark_count = 0; /* of an attempt that failed */
+    while (st == SL_OK) {
+        struct sl_packet *p = NULL;
+        st = vod_read(j, &p, err);
+        bool ours = st == SL_OK && p->track == track && p->payload.size > 0;
+        int64_t time = ours ? vod_time(p) : SL_NO_TIME;
+        sl_packet_unref(&p);
+        if (time == SL_NO_TIME || time < early) {
+            continue;
+        }
+        struct vod_mark mark = {time, c.next};
+        int64_t place = vod_chain_place(&c, time);
+        mark.next = mark.next == SL_NO_TIME ? place : mark.next;
+        if (marked == SL_NO_TIME || place - marked >= (int64_t)MARK_EVERY * d->rate) {
+            if (sl_grow((void *)&d->marks, &d->mark_capacity, d->mark_count, sizeof *d->marks,
+                        MARKS_MAX) != SL_OK) {
+                return sl_fail_memory(err);
+            }
+            d->marks[d->mark_count++] = mark;
+            marked = place;
+        }
+    }
+    d->line_end = c.next;
+    return st == SL_EOF ? SL_OK : st;
+}
+
+struct marking {
+    size_t track;
+    struct vod_decoded *d;
+};
+
+static enum sl_status mark(struct vod_job *j, void *arg, struct sl_error *err)
+{
+    const struct marking *m = arg;
+    return vod_mark_all(j, m->track, m->d, err);
+}
+
+enum sl_status vod_need_marks(struct sl_vod *v, size_t track, const struct sl_cancel *cancel,
+                              struct sl_error *err)
+{
+    struct marking m = {track, &v->known[track].decoded};
+    return vod_once(v, &m.d->marking, mark, &m, cancel, err);
+}
+
+const struct vod_mark *vod_mark_before(const struct vod_decoded *d, int64_t place)
+{
+    const struct vod_mark *found = NULL;
+    for (size_t i = 0; i < d->mark_count && (i == 0 || d->marks[i].next <= place); i++) {
+        found = &d->marks[i];
+    }
+    return found;
+}
