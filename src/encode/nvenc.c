@@ -1,65 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* H.264 and HEVC by NVENC. A picture is submitted by send; its unit is waited for and fetched by
  * receive, as many pictures later as the mode says. docs/nvenc.md. */
+#include "encode/nvenc.h"
+
 #include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "encode/backends.h"
-#include "encode/contract.h"
 #include "encode/h264_track.h"
-#include "encode/nvenc_driver.h"
-#include "encode/nvenc_nvtx.h"
-#include "encode/nvenc_params.h"
-#include "encode/nvenc_surfaces.h"
 #include "media/track.h"
 
-#define NAME           SL_NVENC_NAME
-#define BUSY_TRIES     1000 /* of a millisecond each: NV_ENC_ERR_ENCODER_BUSY is not an error */
-#define REFERENCES_MAX 16
-#define BT709          1 /* H.273 8.3 */
-#define UNSPECIFIED    2
-#define BT470BG        5
-#define SMPTE170M      6
+#define NAME        SL_NVENC_NAME
+#define BUSY_TRIES  1000 /* of a millisecond each: NV_ENC_ERR_ENCODER_BUSY is not an error */
+#define BT709       1    /* H.273 8.3 */
+#define UNSPECIFIED 2
+#define BT470BG     5
+#define SMPTE170M   6
 
 static const struct sl_coder_caps caps_h264, caps_hevc;
 
-/* What has to come out again with a unit; one for each surface. */
-struct picture {
-    int64_t pts, duration;
-    bool cut, reading; /* reading: its unit has not come yet */
-};
-
-struct encoder {
-    struct sl_coder base;
-    struct sl_nvenc_session session;
-    struct sl_nvenc_config config;
-    struct sl_nvenc_surfaces surfaces;
-    struct picture *pictures;
-    struct sl_contract contract;
-    struct sl_nvtx nvtx;
-    /* Counted from 0; number n has surface n % surfaces.count. Units come in the order in which
-     * their output buffers were submitted, whatever pictures they are of. */
-    uint64_t sent, got;
-    uint64_t covered; /* units below are to be had: a submission after them gave NV_ENC_SUCCESS */
-    /* Units that were fetched before they were due, for a reconfiguration. */
-    struct sl_packet **ready;
-    size_t ready_count;
-    int64_t last_pts;
-    int64_t history[REFERENCES_MAX]; /* pts of the last pictures sent: number n at n % MAX */
-    bool lookahead;                  /* the mode */
-    bool refresh_now;                /* the next picture begins a cycle of intra blocks */
-    bool flushing;
-    enum sl_status broken; /* a call failed half way: nothing more can come */
-};
-
-static struct encoder *cast(struct sl_coder *e)
+static struct sl_nvenc *cast(struct sl_coder *e)
 {
-    return (struct encoder *)e;
+    return (struct sl_nvenc *)e;
 }
 
-static bool is_hevc(const struct encoder *e)
+static bool is_hevc(const struct sl_nvenc *e)
 {
     return e->base.ops->codec == SL_CODEC_HEVC;
 }
@@ -87,9 +54,9 @@ static enum sl_status probe_hevc(struct sl_error *err)
 
 /* ---- open ---------------------------------------------------------------------------------- */
 
-static enum sl_status read_sets(struct encoder *e, const struct sl_encode_params *p,
-                                struct sl_contract *contract, struct sl_track *track,
-                                struct sl_error *err)
+enum sl_status sl_nvenc_sets(struct sl_nvenc *e, const struct sl_encode_params *p,
+                             struct sl_contract *contract, struct sl_track *track,
+                             struct sl_error *err)
 {
     uint8_t sets[SL_CONTRACT_SETS_MAX];
     uint32_t size = 0;
@@ -114,7 +81,7 @@ static enum sl_status read_sets(struct encoder *e, const struct sl_encode_params
     return status;
 }
 
-static enum sl_status initialise(struct encoder *e, const struct sl_encode_params *p,
+static enum sl_status initialise(struct sl_nvenc *e, const struct sl_encode_params *p,
                                  struct sl_error *err)
 {
     enum sl_status status = sl_nvenc_params(&e->config, &e->session, e->base.ops->codec, p, err);
@@ -127,7 +94,7 @@ static enum sl_status initialise(struct encoder *e, const struct sl_encode_param
     if (answer != NV_ENC_SUCCESS) {
         return sl_nvenc_fail(&e->session, "nvEncInitializeEncoder", answer, err);
     }
-    status = read_sets(e, p, &e->contract, &e->base.track, err);
+    status = sl_nvenc_sets(e, p, &e->contract, &e->base.track, err);
     if (status != SL_OK) {
         return status;
     }
@@ -143,7 +110,7 @@ static enum sl_status initialise(struct encoder *e, const struct sl_encode_param
 }
 
 /* What was submitted has to have an end before anything that it reads or writes is taken away. */
-static void end_of_stream(struct encoder *e)
+static void end_of_stream(struct sl_nvenc *e)
 {
     NV_ENC_PIC_PARAMS pic = {.version = sl_nvenc_version(&e->session, NV_ENC_PIC_PARAMS_VER),
                              .encodePicFlags = NV_ENC_PIC_FLAG_EOS};
@@ -152,7 +119,7 @@ static void end_of_stream(struct encoder *e)
 
 static void nvenc_destroy(struct sl_coder *base)
 {
-    struct encoder *e = cast(base);
+    struct sl_nvenc *e = cast(base);
     if (!e) {
         return;
     }
@@ -181,7 +148,7 @@ static enum sl_status nvenc_open(const struct sl_coder_ops *ops, GUID codec, str
                                  const struct sl_encode_params *params, struct sl_error *err)
 {
     *out = NULL;
-    struct encoder *e = sl_alloc_zero(sizeof *e);
+    struct sl_nvenc *e = sl_alloc_zero(sizeof *e);
     if (!e) {
         return sl_fail_memory(err);
     }
@@ -223,7 +190,7 @@ static enum sl_status open_hevc(struct sl_coder **out, const struct sl_encode_pa
 
 /* ---- send ---------------------------------------------------------------------------------- */
 
-static enum sl_status check_rgb(const struct encoder *e, const struct sl_frame *f,
+static enum sl_status check_rgb(const struct sl_nvenc *e, const struct sl_frame *f,
                                 struct sl_error *err)
 {
     uint8_t matrix = e->base.track.colour.matrix;
@@ -238,7 +205,7 @@ static enum sl_status check_rgb(const struct encoder *e, const struct sl_frame *
     return SL_OK;
 }
 
-static enum sl_status check_cuda(const struct encoder *e, const struct sl_frame *f,
+static enum sl_status check_cuda(const struct sl_nvenc *e, const struct sl_frame *f,
                                  struct sl_error *err)
 {
     const struct sl_pixel_info *is = sl_pixel_info(f->format);
@@ -254,7 +221,7 @@ static enum sl_status check_cuda(const struct encoder *e, const struct sl_frame 
     return sl_h264_track_check(&e->base.track, &host, e->base.ops->caps->formats, NAME, err);
 }
 
-static enum sl_status check_frame(const struct encoder *e, const struct sl_frame *f,
+static enum sl_status check_frame(const struct sl_nvenc *e, const struct sl_frame *f,
                                   struct sl_error *err)
 {
     enum sl_status status =
@@ -271,7 +238,7 @@ static enum sl_status check_frame(const struct encoder *e, const struct sl_frame
     return SL_OK;
 }
 
-static void fill_codec(const struct encoder *e, NV_ENC_PIC_PARAMS *pic)
+static void fill_codec(const struct sl_nvenc *e, NV_ENC_PIC_PARAMS *pic)
 {
     uint32_t refresh = e->refresh_now ? e->config.refresh : 0;
     if (is_hevc(e)) {
@@ -287,7 +254,7 @@ static void fill_codec(const struct encoder *e, NV_ENC_PIC_PARAMS *pic)
     }
 }
 
-static NVENCSTATUS encode(struct encoder *e, NV_ENC_PIC_PARAMS *pic)
+static NVENCSTATUS encode(struct sl_nvenc *e, NV_ENC_PIC_PARAMS *pic)
 {
     NVENCSTATUS answer;
     int tries = 0;
@@ -299,7 +266,7 @@ static NVENCSTATUS encode(struct encoder *e, NV_ENC_PIC_PARAMS *pic)
     return answer;
 }
 
-static enum sl_status submit(struct encoder *e, struct sl_frame *frame, size_t slot,
+static enum sl_status submit(struct sl_nvenc *e, struct sl_frame *frame, size_t slot,
                              struct sl_error *err)
 {
     struct sl_nvenc_surface *surface = &e->surfaces.surface[slot];
@@ -328,18 +295,18 @@ static enum sl_status submit(struct encoder *e, struct sl_frame *frame, size_t s
         return SL_EIO;
     }
     e->refresh_now = false;
-    e->pictures[slot] = (struct picture){.pts = frame->pts,
-                                         .duration = frame->duration,
-                                         .cut = (frame->flags & SL_FRAME_CUT) != 0,
-                                         .reading = true};
-    e->history[e->sent % REFERENCES_MAX] = frame->pts;
+    e->pictures[slot] = (struct sl_nvenc_picture){.pts = frame->pts,
+                                                  .duration = frame->duration,
+                                                  .cut = (frame->flags & SL_FRAME_CUT) != 0,
+                                                  .reading = true};
+    e->history[e->sent % SL_NVENC_HISTORY] = frame->pts;
     e->sent++;
     e->covered = answer == NV_ENC_SUCCESS ? e->sent : e->covered;
     e->last_pts = frame->pts;
     return SL_OK;
 }
 
-static enum sl_status flush(struct encoder *e, struct sl_error *err)
+static enum sl_status flush(struct sl_nvenc *e, struct sl_error *err)
 {
     e->flushing = true;
     if (e->sent == 0) {
@@ -356,7 +323,7 @@ static enum sl_status flush(struct encoder *e, struct sl_error *err)
     return SL_OK;
 }
 
-static enum sl_status send_frame(struct encoder *e, struct sl_frame *frame, size_t slot,
+static enum sl_status send_frame(struct sl_nvenc *e, struct sl_frame *frame, size_t slot,
                                  struct sl_error *err)
 {
     enum sl_status status = sl_nvenc_enter(&e->session, err);
@@ -377,7 +344,7 @@ static enum sl_status send_frame(struct encoder *e, struct sl_frame *frame, size
     return status;
 }
 
-static uint64_t held(const struct encoder *e)
+static uint64_t held(const struct sl_nvenc *e)
 {
     return e->ready_count + e->sent - e->got;
 }
@@ -385,7 +352,7 @@ static uint64_t held(const struct encoder *e)
 static enum sl_status nvenc_send(struct sl_coder *base, struct sl_frame *frame,
                                  struct sl_error *err)
 {
-    struct encoder *e = cast(base);
+    struct sl_nvenc *e = cast(base);
     if (e->broken) {
         return sl_fail(err, e->broken, NAME, "an earlier picture could not be encoded");
     }
@@ -417,10 +384,10 @@ static enum sl_status nvenc_send(struct sl_coder *base, struct sl_frame *frame,
 
 /* ---- receive ------------------------------------------------------------------------------- */
 
-static enum sl_status make_packet(struct encoder *e, const NV_ENC_LOCK_BITSTREAM *lock,
+static enum sl_status make_packet(struct sl_nvenc *e, const NV_ENC_LOCK_BITSTREAM *lock,
                                   struct sl_packet **out, struct sl_error *err)
 {
-    struct picture *picture = NULL;
+    struct sl_nvenc_picture *picture = NULL;
     size_t slot = 0;
     for (; slot < e->surfaces.count; slot++) {
         if (e->pictures[slot].reading && e->pictures[slot].pts == (int64_t)lock->outputTimeStamp) {
@@ -451,8 +418,7 @@ static enum sl_status make_packet(struct encoder *e, const NV_ENC_LOCK_BITSTREAM
     return SL_OK;
 }
 
-/* The next unit in coded order; waits for it. Between enter and leave. */
-static enum sl_status collect(struct encoder *e, struct sl_packet **out, struct sl_error *err)
+enum sl_status sl_nvenc_collect(struct sl_nvenc *e, struct sl_packet **out, struct sl_error *err)
 {
     const NV_ENCODE_API_FUNCTION_LIST *n = &e->session.driver.nvenc;
     NV_ENC_LOCK_BITSTREAM lock = {
@@ -479,7 +445,7 @@ static enum sl_status collect(struct encoder *e, struct sl_packet **out, struct 
 /* Whether the next unit is to be waited for now. nvEncodeAPI.h promises it once NV_ENC_SUCCESS has
  * come; NVIDIA's samples wait as soon as they are a fixed number of pictures ahead, whatever came.
  * So do we where there is no room for another picture that could bring it. */
-static bool is_due(const struct encoder *e)
+static bool is_due(const struct sl_nvenc *e)
 {
     if (e->flushing) {
         return true;
@@ -488,14 +454,14 @@ static bool is_due(const struct encoder *e)
            (e->ready_count > 0 || e->got < e->covered || held(e) == e->surfaces.count);
 }
 
-static enum sl_status fetch(struct encoder *e, struct sl_packet **out, struct sl_error *err)
+static enum sl_status fetch(struct sl_nvenc *e, struct sl_packet **out, struct sl_error *err)
 {
     enum sl_status status = sl_nvenc_enter(&e->session, err);
     if (status != SL_OK) {
         return status;
     }
     sl_nvtx_push(&e->nvtx, SL_NVTX_COLLECT_OUTPUT);
-    status = collect(e, out, err);
+    status = sl_nvenc_collect(e, out, err);
     sl_nvtx_pop(&e->nvtx);
     sl_nvenc_leave(&e->session);
     return status;
@@ -504,7 +470,7 @@ static enum sl_status fetch(struct encoder *e, struct sl_packet **out, struct sl
 static enum sl_status nvenc_receive(struct sl_coder *base, struct sl_packet **out,
                                     struct sl_error *err)
 {
-    struct encoder *e = cast(base);
+    struct sl_nvenc *e = cast(base);
     *out = NULL;
     if (e->broken) {
         return sl_fail(err, e->broken, NAME, "an earlier picture could not be encoded");
@@ -523,173 +489,6 @@ static enum sl_status nvenc_receive(struct sl_coder *base, struct sl_packet **ou
     }
     e->broken = fetch(e, out, err);
     return e->broken;
-}
-
-/* ---- changes ------------------------------------------------------------------------------- */
-
-static bool same_guid(const GUID *a, const GUID *b)
-{
-    return memcmp(a, b, sizeof *a) == 0;
-}
-
-static enum sl_status check_change(struct encoder *e, const struct sl_nvenc_config *to,
-                                   struct sl_error *err)
-{
-    const struct sl_nvenc_config *is = &e->config;
-    if (!same_guid(&to->init.presetGUID, &is->init.presetGUID) ||
-        !same_guid(&to->config.profileGUID, &is->config.profileGUID) ||
-        to->init.tuningInfo != is->init.tuningInfo || to->coded != is->coded ||
-        to->config.frameIntervalP != is->config.frameIntervalP ||
-        to->config.gopLength != is->config.gopLength || to->delay != is->delay ||
-        to->config.rcParams.rateControlMode != is->config.rcParams.rateControlMode) {
-        return sl_fail(err, SL_EUNSUPPORTED, NAME, "this cannot be changed in mid-stream");
-    }
-    if (!sl_nvenc_cap(&e->session, NV_ENC_CAPS_SUPPORT_DYN_BITRATE_CHANGE)) {
-        return sl_fail(err, SL_EUNSUPPORTED, NAME,
-                       "this device does not change its bitrate in mid-stream "
-                       "(NV_ENC_CAPS_SUPPORT_DYN_BITRATE_CHANGE is 0)");
-    }
-    /* nvEncReconfigureEncoder: maxEncodeWidth and maxEncodeHeight are fixed at the start. */
-    if (to->init.encodeWidth > is->init.maxEncodeWidth ||
-        to->init.encodeHeight > is->init.maxEncodeHeight) {
-        return sl_fail(err, SL_EUNSUPPORTED, NAME, "size %ux%u, opened for at most %ux%u",
-                       to->init.encodeWidth, to->init.encodeHeight, is->init.maxEncodeWidth,
-                       is->init.maxEncodeHeight);
-    }
-    /* Pictures that wait for later ones keep what they have, and what they are described by. */
-    return e->lookahead && e->sent > e->got
-               ? sl_fail(err, SL_EUNSUPPORTED, NAME,
-                         "nothing can be changed while pictures are looked ahead at")
-               : SL_OK;
-}
-
-static NVENCSTATUS change_to(struct encoder *e, struct sl_nvenc_config *to, bool resize)
-{
-    NV_ENC_RECONFIGURE_PARAMS params = {
-        .version = sl_nvenc_version(&e->session, NV_ENC_RECONFIGURE_PARAMS_VER),
-        .reInitEncodeParams = to->init,
-        /* Another size is another sequence: it begins with an IDR picture. */
-        .resetEncoder = resize,
-        .forceIDR = resize,
-    };
-    params.reInitEncodeParams.encodeConfig = &to->config;
-    return e->session.driver.nvenc.nvEncReconfigureEncoder(e->session.encoder, &params);
-}
-
-static enum sl_status change(struct encoder *e, struct sl_nvenc_config *to,
-                             const struct sl_encode_params *params, struct sl_error *err)
-{
-    struct sl_contract contract = {.name = NULL};
-    struct sl_track track;
-    enum sl_status status = SL_OK;
-    /* Units on their way belong to the parameter sets that are. */
-    while (status == SL_OK && e->got < e->sent) {
-        struct sl_packet *packet;
-        status = collect(e, &packet, err);
-        if (status == SL_OK) {
-            e->ready[e->ready_count++] = packet;
-        }
-    }
-    if (status != SL_OK) {
-        e->broken = status;
-        return status;
-    }
-    bool resize = to->init.encodeWidth != e->config.init.encodeWidth ||
-                  to->init.encodeHeight != e->config.init.encodeHeight;
-    to->init.maxEncodeWidth = e->config.init.maxEncodeWidth;
-    to->init.maxEncodeHeight = e->config.init.maxEncodeHeight;
-    NVENCSTATUS answer = change_to(e, to, resize);
-    if (answer != NV_ENC_SUCCESS) {
-        return sl_nvenc_fail(&e->session, "nvEncReconfigureEncoder", answer, err);
-    }
-    sl_track_init(&track);
-    status = read_sets(e, params, &contract, &track, err);
-    if (status == SL_OK) {
-        sl_contract_clear(&e->contract);
-        sl_track_clear(&e->base.track);
-        e->contract = contract;
-        e->base.track = track;
-        e->config = *to;
-        return SL_OK;
-    }
-    sl_track_clear(&track);
-    sl_contract_clear(&contract);
-    if (change_to(e, &e->config, resize) != NV_ENC_SUCCESS) {
-        e->broken = SL_EIO;
-    }
-    return status;
-}
-
-static enum sl_status nvenc_reconfigure(struct sl_coder *base,
-                                        const struct sl_encode_params *params, struct sl_error *err)
-{
-    struct encoder *e = cast(base);
-    struct sl_nvenc_config to;
-    if (e->broken || e->flushing) {
-        return sl_fail(err, e->broken ? e->broken : SL_EINVAL, NAME, "%s",
-                       e->broken ? "an earlier picture could not be encoded"
-                                 : "a change after the end");
-    }
-    enum sl_status status = sl_nvenc_enter(&e->session, err);
-    if (status != SL_OK) {
-        return status;
-    }
-    status = sl_nvenc_params(&to, &e->session, e->base.ops->codec, params, err);
-    if (status == SL_OK) {
-        status = check_change(e, &to, err);
-    }
-    if (status == SL_OK) {
-        status = change(e, &to, params, err);
-    }
-    sl_nvenc_leave(&e->session);
-    return status;
-}
-
-/* Everything from pts on is lost: none of it may be referred to. Pictures older than those kept are
- * gone already; where nothing from before is kept, the best that NVENC could do is an intra
- * picture, and an IDR is the same and says more. */
-static enum sl_status invalidate(struct encoder *e, int64_t pts, struct sl_error *err)
-{
-    uint64_t kept = (uint64_t)e->config.references, lost = 0;
-    while (lost < e->sent && lost < kept &&
-           e->history[(e->sent - 1 - lost) % REFERENCES_MAX] >= pts) {
-        lost++;
-    }
-    if (kept == 0 || lost >= kept || lost >= e->sent) {
-        return sl_fail(err, SL_EUNSUPPORTED, NAME,
-                       kept == 0 ? "opened without loss recovery, or this device has none "
-                                   "(NV_ENC_CAPS_SUPPORT_REF_PIC_INVALIDATION)"
-                                 : "no picture from before the loss is kept");
-    }
-    for (; lost > 0; lost--) {
-        NVENCSTATUS answer = e->session.driver.nvenc.nvEncInvalidateRefFrames(
-            e->session.encoder, (uint64_t)e->history[(e->sent - lost) % REFERENCES_MAX]);
-        if (answer != NV_ENC_SUCCESS) {
-            return sl_nvenc_fail(&e->session, "nvEncInvalidateRefFrames", answer, err);
-        }
-    }
-    return SL_OK;
-}
-
-static enum sl_status nvenc_recover(struct sl_coder *base, int64_t pts,
-                                    enum sl_encoder_recovery *how, struct sl_error *err)
-{
-    struct encoder *e = cast(base);
-    if (e->broken) {
-        return sl_fail(err, e->broken, NAME, "an earlier picture could not be encoded");
-    }
-    if (e->config.refresh > 0) {
-        e->refresh_now = true;
-        *how = SL_RECOVERY_REFRESH;
-        return SL_OK;
-    }
-    enum sl_status status = sl_nvenc_enter(&e->session, err);
-    if (status == SL_OK) {
-        status = invalidate(e, pts, err);
-        sl_nvenc_leave(&e->session);
-    }
-    *how = SL_RECOVERY_REFERENCE;
-    return status;
 }
 
 /* ---- what it is ------------------------------------------------------------------------------ */
@@ -732,8 +531,8 @@ const struct sl_coder_ops sl_encode_nvenc_h264 = {
     .send = nvenc_send,
     .receive = nvenc_receive,
     .destroy = nvenc_destroy,
-    .reconfigure = nvenc_reconfigure,
-    .recover = nvenc_recover,
+    .reconfigure = sl_nvenc_reconfigure,
+    .recover = sl_nvenc_recover,
     .caps = &caps_h264,
 };
 
@@ -746,7 +545,7 @@ const struct sl_coder_ops sl_encode_nvenc_hevc = {
     .send = nvenc_send,
     .receive = nvenc_receive,
     .destroy = nvenc_destroy,
-    .reconfigure = nvenc_reconfigure,
-    .recover = nvenc_recover,
+    .reconfigure = sl_nvenc_reconfigure,
+    .recover = sl_nvenc_recover,
     .caps = &caps_hevc,
 };

@@ -17,7 +17,7 @@ static void lists_what_is_built_in(void **state)
         aac = aac || ((*e)->codec == SL_CODEC_AAC && (*e)->kind == SL_KIND_AUDIO);
     }
     assert_true(aac);
-    assert_int_equal(h264, SL_HAVE_X264 || SL_HAVE_OPENH264);
+    assert_true(h264); /* nvenc at least: whether it can serve is another question */
 }
 
 static void expect(enum sl_codec codec, const char *name, const char *found, const char *why)
@@ -36,24 +36,25 @@ static void expect(enum sl_codec codec, const char *name, const char *found, con
     }
     assert_int_equal(status, SL_EUNSUPPORTED);
     assert_null(ops);
-    assert_string_equal(err.msg, why);
+    /* Among the reasons of others, nvenc's for one. */
+    assert_non_null(strstr(err.msg, " encoder in this build ("));
+    assert_non_null(strstr(err.msg, why));
 }
 
 static void finds_video_or_says_why_not(void **state)
 {
     (void)state;
-    const char *no_x264 = "no H.264 encoder in this build (x264: built with -Dgpl=disabled)";
+    const char *no_x264 = "x264: built with -Dgpl=disabled)";
     const char *x264 = SL_HAVE_X264 ? "x264" : NULL, *x265 = SL_HAVE_X265 ? "x265" : NULL;
     expect(SL_CODEC_H264, "x264", x264, no_x264);
-    const char *no_x265 = "no HEVC encoder in this build (x265: " SL_X265_MISSING ")";
+    const char *no_x265 = "x265: " SL_X265_MISSING ")";
     expect(SL_CODEC_HEVC, NULL, x265, no_x265);
     expect(SL_CODEC_HEVC, "x265", x265, no_x265);
 #if SL_HAVE_OPENH264
     expect(SL_CODEC_H264, "openh264", "openh264", NULL);
     expect(SL_CODEC_H264, NULL, SL_HAVE_X264 ? "x264" : "openh264", NULL);
 #else
-    expect(SL_CODEC_H264, "openh264", NULL,
-           "no H.264 encoder in this build (openh264: not there when this was built)");
+    expect(SL_CODEC_H264, "openh264", NULL, "openh264: not there when this was built");
 #endif
 }
 
@@ -133,10 +134,9 @@ static void refuses_what_is_not_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists_what_is_built_in),    cmocka_unit_test(finds_video_or_says_why_not),
-        cmocka_unit_test(opens_what_looks_ahead),    cmocka_unit_test(says_where_videotoolbox_is),
-        cmocka_unit_test(finds_aac_in_its_module),
-        cmocka_unit_test(refuses_what_is_not_there),
+        cmocka_unit_test(lists_what_is_built_in),  cmocka_unit_test(finds_video_or_says_why_not),
+        cmocka_unit_test(opens_what_looks_ahead),  cmocka_unit_test(says_where_videotoolbox_is),
+        cmocka_unit_test(finds_aac_in_its_module), cmocka_unit_test(refuses_what_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
