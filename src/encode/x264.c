@@ -260,6 +260,14 @@ static enum sl_status x264_receive(struct sl_coder *base, struct sl_packet **out
 
 /* ---- changes ----------------------------------------------------------------------------- */
 
+/* x264_encoder_reconfig() takes a new bitrate in any case; its rate control follows only where the
+ * buffer is filled at that rate. */
+static bool is_constant(const x264_param_t *x)
+{
+    return x->rc.i_vbv_buffer_size > 0 && x->rc.i_vbv_max_bitrate > 0 &&
+           x->rc.i_vbv_max_bitrate <= x->rc.i_bitrate;
+}
+
 static enum sl_status x264_reconfigure(struct sl_coder *base, const struct sl_encode_params *params,
                                        struct sl_error *err)
 {
@@ -274,7 +282,8 @@ static enum sl_status x264_reconfigure(struct sl_coder *base, const struct sl_en
         (int64_t)to.i_fps_num * e->x.i_fps_den != (int64_t)e->x.i_fps_num * to.i_fps_den ||
         to.rc.i_rc_method != e->x.rc.i_rc_method || to.rc.i_rc_method == X264_RC_CQP ||
         (to.rc.i_vbv_buffer_size > 0) != (e->x.rc.i_vbv_buffer_size > 0) ||
-        (to.rc.i_vbv_max_bitrate > 0) != (e->x.rc.i_vbv_max_bitrate > 0)) {
+        (to.rc.i_vbv_max_bitrate > 0) != (e->x.rc.i_vbv_max_bitrate > 0) ||
+        (to.rc.i_bitrate != e->x.rc.i_bitrate && !is_constant(&to))) {
         return sl_fail(err, SL_EUNSUPPORTED, NAME, "this cannot be changed in mid-stream");
     }
     x264_param_t now = e->x;

@@ -20,12 +20,17 @@
 #define BFRAMES_MAX   16  /* X264_BFRAME_MAX */
 #define PSY_TUNES     6   /* film to ssim, the first in x264_tune_names */
 
+static bool is_444(const struct sl_encode_params *p)
+{
+    return p->profile && strcmp(p->profile, "high444") == 0;
+}
+
 static enum sl_status check_picture(const struct sl_encode_params *p, struct sl_error *err)
 {
     if (p->width < 2 || p->height < 2 || p->width > 16384 || p->height > 16384 ||
-        p->width % 2 != 0 || p->height % 2 != 0) {
-        return sl_fail(err, SL_EINVAL, NAME, "size %dx%d, expected even sides of 2 to 16384",
-                       p->width, p->height);
+        (!is_444(p) && (p->width % 2 != 0 || p->height % 2 != 0))) {
+        return sl_fail(err, SL_EINVAL, NAME, "size %dx%d, expected %s of 2 to 16384", p->width,
+                       p->height, is_444(p) ? "sides" : "even sides");
     }
     struct sl_rational tb = sl_rational_reduce(p->timebase);
     if (!sl_rational_valid(tb) || tb.num > TICKS_MAX || tb.den > TICKS_MAX) {
@@ -52,11 +57,6 @@ static enum sl_status kbit(int64_t bits, const char *what, int *out, struct sl_e
     }
     *out = (int)k;
     return SL_OK;
-}
-
-static bool is_444(const struct sl_encode_params *p)
-{
-    return p->profile && strcmp(p->profile, "high444") == 0;
 }
 
 static enum sl_status set_bitrate(x264_param_t *x, const struct sl_encode_params *p,

@@ -280,6 +280,39 @@ static void changes(void **state)
     free(pixels);
 }
 
+/* 4:4:4 has no half samples. A bitrate that nothing holds to cannot be changed in x264. */
+static void odd_and_unbounded(void **state)
+{
+    (void)state;
+    struct sl_encoder_params p = settings();
+    struct sl_access_unit u;
+    int idr = -1;
+    p.size[0] = 321;
+    p.size[1] = 179;
+    p.bitrate = 300000;
+    p.gop = 0;
+    (void)strcpy(p.profile, "high444");
+    struct sl_encoder *e = open_with(&p);
+    uint8_t *planes = calloc(1, (size_t)321 * 179);
+    struct sl_picture in = {.struct_size = sizeof in,
+                            .format = SL_PICTURE_I444,
+                            .width = 321,
+                            .height = 179,
+                            .plane = {planes, planes, planes},
+                            .stride = {321, 321, 321},
+                            .pts = SL_NO_TIME};
+    assert_int_equal(sl_encoder_encode(e, &in, &u, NULL), SL_OK);
+    sl_access_unit_clear(&u);
+    p.bitrate = 900000;
+    assert_int_equal(sl_encoder_reconfigure(e, &p, &idr, NULL), SL_OK);
+    assert_int_equal(idr, 1);
+    assert_int_equal(sl_encoder_encode(e, &in, &u, NULL), SL_OK);
+    assert_int_equal(u.key, 1);
+    sl_access_unit_clear(&u);
+    sl_encoder_destroy(&e);
+    free(planes);
+}
+
 static void recovers(void **state)
 {
     (void)state;
@@ -466,6 +499,7 @@ int main(void)
         cmocka_unit_test(in_every_mode),
         cmocka_unit_test(formats_and_releases),
         cmocka_unit_test(changes),
+        cmocka_unit_test(odd_and_unbounded),
         cmocka_unit_test(recovers),
         cmocka_unit_test(user_data),
         cmocka_unit_test(misuse),
