@@ -300,6 +300,10 @@ OSStatus VTCompressionSessionCreate(CFAllocatorRef allocator, int32_t width, int
                                     VTCompressionSessionRef *out)
 {
     (void)allocator, (void)data_allocator;
+    /* A library that holds this double (-Dvideotoolbox_standin=true) must not take it by itself. */
+    if (!getenv("SLUICE_STANDIN_VIDEOTOOLBOX")) {
+        return kVTVideoEncoderNotAvailableNowErr;
+    }
     OSStatus code = standin_enter(__func__);
     if (code == noErr) {
         code = check_specification(specification);
