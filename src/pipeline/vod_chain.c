@@ -2,7 +2,8 @@
 /* The places of frames of sound where they are decoded. filter/sound.h appends what is within a
  * quarter frame of where the line stands, and moves the line otherwise, so that a place may depend
  * on all that came before. Where times are regular it does not: then the grid says it. Where they
- * are not, one reading of the track leaves marks to go on from. */
+ * are not, some seconds before are mostly enough; where they are not either, one reading of the
+ * track leaves marks to go on from. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/rational.h"
@@ -28,17 +29,25 @@ bool vod_chain_regular(const struct vod_decoded *d, int64_t time)
     return off <= most && off >= -most;
 }
 
+static int64_t time_in(const struct vod_decoded *d, int64_t time)
+{
+    return sl_rescale(time - d->grid.zero, d->grid.in, d->grid.out, SL_ROUND_NEAREST);
+}
+
+/* Samples of the source by which a time may be off the line before the line follows it. */
+static int64_t jitter_of(const struct vod_decoded *d)
+{
+    return sl_muldiv(AAC_FRAME / 4, d->rate, d->out_rate, SL_ROUND_UP);
+}
+
 int64_t vod_chain_place(struct vod_chain *c, int64_t time)
 {
     const struct vod_grid *g = &c->d->grid;
-    int64_t t = sl_rescale(time - g->zero, g->in, g->out, SL_ROUND_NEAREST);
-    int64_t jitter = sl_muldiv(AAC_FRAME / 4, c->d->rate, c->d->out_rate, SL_ROUND_UP);
+    int64_t t = time_in(c->d, time), jitter = jitter_of(c->d);
     if (g->frame <= 0) {
         return t;
     }
-    if (c->next == SL_NO_TIME) {
-        t = vod_grid_place(g, time);
-    } else if (t - c->next >= -jitter && t - c->next <= jitter) {
+    if (c->next != SL_NO_TIME && t - c->next >= -jitter && t - c->next <= jitter) {
         t = c->next;
     }
     /* A frame that overlaps is cut at its beginning, by the line itself. */
@@ -46,11 +55,110 @@ int64_t vod_chain_place(struct vod_chain *c, int64_t time)
     return t;
 }
 
+void vod_chain_warm(struct vod_chain *c, int64_t time)
+{
+    const struct vod_decoded *d = c->d;
+    int64_t t = time_in(d, time), jitter = jitter_of(d), frame = d->grid.frame;
+    size_t kept = 0;
+    bool moved = false;
+    if (c->next != SL_NO_TIME || frame <= 0) {
+        (void)vod_chain_place(c, time);
+        return;
+    }
+    c->irregular = c->irregular || !vod_chain_regular(d, time);
+    if (c->place_count == 0) {
+        c->places[c->place_count++] = (struct vod_places){t + frame - jitter, t + frame + jitter};
+        return;
+    }
+    for (size_t i = 0; i < c->place_count; i++) {
+        struct vod_places p = c->places[i];
+        moved = moved || p.low < t - jitter || p.high > t + jitter;
+        p.low = p.low < t - jitter ? t - jitter : p.low;
+        p.high = p.high > t + jitter ? t + jitter : p.high;
+        if (p.low <= p.high) { /* these are near enough to be gone on from */
+            c->places[kept++] = (struct vod_places){p.low + frame, p.high + frame};
+        }
+    }
+    if (moved && kept < VOD_PLACES) { /* and all others come together here */
+        c->places[kept++] = (struct vod_places){t + frame, t + frame};
+    } else if (moved) {
+        kept = 0; /* too many to keep: from this packet on, then */
+        c->places[kept++] = (struct vod_places){t + frame - jitter, t + frame + jitter};
+    }
+    c->place_count = kept;
+}
+
+enum sl_status vod_chain_settle(struct vod_chain *c, int64_t time)
+{
+    int64_t low = c->place_count > 0 ? c->places[0].low : 0, high = low;
+    if (c->next != SL_NO_TIME || c->d->grid.frame <= 0) {
+        return SL_OK;
+    }
+    for (size_t i = 0; i < c->place_count; i++) {
+        low = c->places[i].low < low ? c->places[i].low : low;
+        high = c->places[i].high > high ? c->places[i].high : high;
+    }
+    if (c->place_count > 0 && low == high) {
+        c->next = low;
+        return SL_OK;
+    }
+    if (c->irregular || !c->d->regular || !vod_chain_regular(c->d, time)) {
+        return SL_EAGAIN;
+    }
+    c->next = vod_grid_place(&c->d->grid, time);
+    return SL_OK;
+}
+
+static enum sl_status end_from(struct vod_job *j, size_t track, struct vod_decoded *d, int64_t from,
+                               int64_t last, int64_t *end, struct sl_error *err)
+{
+    struct vod_chain c = {.d = d, .next = SL_NO_TIME};
+    enum sl_status st = vod_seek(j, track, from, UINT64_C(1) << track, err);
+    bool done = false;
+    while (st == SL_OK && !done) {
+        struct sl_packet *p = NULL;
+        st = vod_read(j, &p, err);
+        bool ours = st == SL_OK && p->track == track && p->payload.size > 0;
+        int64_t time = ours ? vod_time(p) : SL_NO_TIME;
+        sl_packet_unref(&p);
+        if (time == SL_NO_TIME || time < from) {
+            continue;
+        }
+        done = time >= last;
+        if (done) {
+            st = vod_chain_settle(&c, time);
+            (void)vod_chain_place(&c, time);
+        } else {
+            vod_chain_warm(&c, time);
+        }
+    }
+    *end = c.next;
+    d->regular = d->regular && !c.irregular && vod_chain_regular(d, last);
+    return st == SL_OK || st == SL_EOF ? done ? SL_OK : SL_EAGAIN : st;
+}
+
+enum sl_status vod_chain_end(struct vod_job *j, size_t track, struct vod_decoded *d, int64_t last,
+                             int64_t *end, struct sl_error *err)
+{
+    enum sl_status st = SL_EAGAIN;
+    int64_t second = sl_rescale(1, sl_rational(1, 1), d->grid.in, SL_ROUND_UP);
+    for (int64_t warm = VOD_WARM; warm <= 10 * VOD_WARM && st == SL_EAGAIN; warm *= 10) {
+        int64_t from = last - warm * second;
+        st = from > d->grid.zero ? end_from(j, track, d, from, last, end, err) : SL_EAGAIN;
+    }
+    if (st == SL_EAGAIN) {
+        st = vod_mark_all(j, track, d, err);
+        *end = d->line_end;
+        d->marking.state = st == SL_OK ? VOD_KNOWN : VOD_UNKNOWN;
+    }
+    return st;
+}
+
 enum sl_status vod_mark_all(struct vod_job *j, size_t track, struct vod_decoded *d,
                             struct sl_error *err)
 {
     const struct vod_grid *g = &d->grid;
-    struct vod_chain c = {d, SL_NO_TIME};
+    struct vod_chain c = {.d = d, .next = SL_NO_TIME};
     int64_t early = g->zero - sl_rescale(VOD_DECODE_MS, sl_rational(1, 1000), g->in, SL_ROUND_UP);
     int64_t marked = SL_NO_TIME;
     enum sl_status st = vod_seek(j, track, VOD_FIRST, UINT64_C(1) << track, err);

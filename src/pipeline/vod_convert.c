@@ -26,9 +26,10 @@ struct convert {
     struct vod_run *run;
     int64_t from, to; /* pts of packets that count */
     struct vod_chain chain;
-    bool marked;   /* it began at a mark, so that any times will do */
     int64_t begin; /* source time of the first packet that counts */
-    bool full;     /* all up to `to` have come */
+    bool warming;  /* times alone are looked at, up to warm_until (source time) */
+    int64_t warm_until;
+    bool full; /* all up to `to` have come */
     int64_t damaged;
 };
 
@@ -131,7 +132,7 @@ static void learn(struct sl_vod *v, size_t track, const struct look *look, struc
     d->grid.origin = next == SL_NO_TIME ? 0 : next;
 }
 
-static enum sl_status look(struct vod_job *j, size_t track, struct vod_decoded *d, bool *regular,
+static enum sl_status look(struct vod_job *j, size_t track, struct vod_decoded *d,
                            struct sl_error *err)
 {
     struct sl_vod *v = j->vod;
@@ -165,9 +166,9 @@ static enum sl_status look(struct vod_job *j, size_t track, struct vod_decoded *
     }
     if (st == SL_OK) {
         learn(v, track, &seen, d);
-        *regular = true;
-        for (size_t i = 0; i < seen.time_count; i++) {
-            *regular = *regular && vod_chain_regular(d, seen.times[i]);
+        d->regular = true;
+        for (size_t i = 1; i < seen.time_count; i++) { /* the first may stand apart */
+            d->regular = d->regular && vod_chain_regular(d, seen.times[i]);
         }
     }
     for (size_t i = 0; i < seen.count; i++) {
@@ -184,12 +185,10 @@ static enum sl_status learn_track(struct vod_job *j, void *arg, struct sl_error 
     struct vod_track *k = &v->known[track];
     struct vod_decoded *d = &k->decoded;
     struct sl_coder *encoder = NULL;
-    bool regular = true;
-    enum sl_status st = look(j, track, d, &regular, err);
-    if (st == SL_OK && d->grid.frame > 0 && k->last != SL_NO_TIME &&
-        !(regular && vod_chain_regular(d, k->last))) {
-        st = vod_mark_all(j, track, d, err);
-        d->marking.state = st == SL_OK ? VOD_KNOWN : VOD_UNKNOWN;
+    int64_t line_end = SL_NO_TIME;
+    enum sl_status st = look(j, track, d, err);
+    if (st == SL_OK && d->grid.frame > 0 && k->last != SL_NO_TIME) {
+        st = vod_chain_end(j, track, d, k->last, &line_end, err);
     }
     if (st == SL_OK) {
         st = open_encoder(v, d, &encoder, err);
@@ -213,7 +212,7 @@ static enum sl_status learn_track(struct vod_job *j, void *arg, struct sl_error 
     int32_t stated = v->tracks[track].sample_rate > 0 ? v->tracks[track].sample_rate : d->rate;
     length -= k->trim > 0 ? sl_muldiv(k->trim, d->rate, stated, SL_ROUND_NEAREST) : 0;
     int64_t end = k->last == SL_NO_TIME ? 0 : vod_grid_place(&d->grid, k->last) + length;
-    end = d->mark_count > 0 ? d->line_end - (d->grid.frame - length) : end;
+    end = line_end != SL_NO_TIME ? line_end - (d->grid.frame - length) : end;
     d->end = sl_muldiv(end, d->out_rate, d->rate, SL_ROUND_UP);
     return d->end > 0
                ? SL_OK
@@ -336,8 +335,16 @@ static enum sl_status feed_packet(struct convert *c, struct sl_packet *p, int64_
     if (p->track != c->track || time == SL_NO_TIME || p->payload.size == 0 || time < c->begin) {
         return SL_OK;
     }
-    if (!c->marked && !vod_chain_regular(c->d, time)) {
-        return SL_EAGAIN;
+    if (c->warming) {
+        if (time < c->warm_until) {
+            vod_chain_warm(&c->chain, time);
+            return SL_OK;
+        }
+        enum sl_status st = vod_chain_settle(&c->chain, time);
+        c->warming = false;
+        if (st != SL_OK) {
+            return st;
+        }
     }
     p->pts = p->dts = vod_chain_place(&c->chain, time);
     p->duration = c->d->grid.frame > 0 ? c->d->grid.frame : SL_NO_TIME;
@@ -396,6 +403,30 @@ static bool marks_known(struct sl_vod *v, const struct vod_decoded *d)
     return known;
 }
 
+/* Where to begin to read so that places are known. */
+static int64_t begin_at(struct convert *c, int64_t early, int64_t warm)
+{
+    const struct vod_grid *g = &c->d->grid;
+    int64_t time = g->zero + sl_rescale(early, g->out, g->in, SL_ROUND_DOWN);
+    int64_t start = g->zero - sl_rescale(VOD_DECODE_MS, sl_rational(1, 1000), g->in, SL_ROUND_UP);
+    int64_t from = time - sl_rescale(warm, sl_rational(1, 1), g->in, SL_ROUND_UP);
+    const struct vod_mark *mark =
+        marks_known(c->job->vod, c->d) ? vod_mark_before(c->d, early) : NULL;
+    c->chain = (struct vod_chain){.d = c->d, .next = SL_NO_TIME};
+    c->warming = false;
+    if (mark) {
+        c->chain.next = mark->next;
+        c->begin = mark->time;
+    } else if (from <= start) { /* the beginning is near enough to begin there */
+        c->begin = start;
+    } else {
+        c->warming = true;
+        c->warm_until = time;
+        c->begin = from;
+    }
+    return c->begin;
+}
+
 enum sl_status vod_convert(struct vod_job *j, size_t track, int64_t from, int64_t to,
                            struct vod_run *run, struct sl_error *err)
 {
@@ -406,34 +437,26 @@ enum sl_status vod_convert(struct vod_job *j, size_t track, int64_t from, int64_
                         .run = run,
                         .from = from,
                         .to = to};
-    const struct vod_grid *g = &c.d->grid;
     int64_t first = from - (int64_t)RUN_IN * AAC_FRAME;
     first = first < 0 ? 0 : first;
     /* in samples of the source */
     int64_t early = sl_muldiv(first, c.d->rate, c.d->out_rate, SL_ROUND_DOWN) -
                     sl_muldiv(c.d->rate, VOD_DECODE_MS, 1000, SL_ROUND_UP);
-    int64_t time = g->zero + sl_rescale(early, g->out, g->in, SL_ROUND_DOWN);
-    c.chain = (struct vod_chain){c.d, SL_NO_TIME};
-    c.begin = g->zero - sl_rescale(VOD_DECODE_MS, sl_rational(1, 1000), g->in, SL_ROUND_UP);
-    const struct vod_mark *mark = marks_known(v, c.d) ? vod_mark_before(c.d, early) : NULL;
-    if (mark) {
-        c.marked = true;
-        c.begin = time = mark->time;
-        c.chain.next = mark->next;
-    }
-    enum sl_status st = vod_seek(j, track, time, UINT64_C(1) << track, err);
-    if (st == SL_OK) {
-        st = open_all(&c, first, err);
-    }
-    if (st == SL_OK) {
-        st = feed(&c, early, err);
+    enum sl_status st = open_all(&c, first, err);
+    bool tried = false;
+    for (int64_t warm = VOD_WARM; warm <= 10 * VOD_WARM && (!tried || st == SL_EAGAIN);
+         warm *= 10) {
+        if (tried || st == SL_OK) {
+            st = vod_seek(j, track, begin_at(&c, early, warm), UINT64_C(1) << track, err);
+        }
+        if (st == SL_OK) {
+            st = feed(&c, early, err);
+        }
+        tried = true;
     }
     sl_decode_destroy(&c.decoder);
     sl_sound_destroy(&c.line);
     sl_encode_destroy(&c.encoder);
-    if (st == SL_EAGAIN) {
-        vod_run_clear(run);
-    }
     if (st == SL_OK && run->count == 0) {
         st = sl_fail(err, SL_ENOTFOUND, v->where, "track %zu has no sound from there on", track);
     }

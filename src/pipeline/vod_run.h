@@ -22,9 +22,11 @@
 #define VOD_PACKETS_MAX (1u << 18)   /* of one segment */
 #define VOD_MEMORY_MAX  (512u << 20) /* bytes of payload that are no ranges of a file */
 #define VOD_LOG         "vod"
-#define VOD_DECODE_MS   250       /* of sound decoded before what counts, as in a remux */
-#define VOD_FIRST       INT64_MIN /* before everything, as a time */
-#define VOD_LAST        INT64_MAX /* after everything */
+#define VOD_DECODE_MS   250 /* of sound decoded before what counts, as in a remux */
+/* Seconds of times looked at before that; ten times as many, if need be. */
+#define VOD_WARM  3
+#define VOD_FIRST INT64_MIN /* before everything, as a time */
+#define VOD_LAST  INT64_MAX /* after everything */
 
 /* ---- once (vod_pool.c) --------------------------------------------------------------------- */
 
@@ -55,6 +57,8 @@ struct vod_decoded {
     int32_t out_rate, out_channels;
     struct sl_track aac; /* the encoder's track */
     int64_t end;         /* of the line: samples of out_rate */
+    /* Times are those of the grid where it was looked: at the beginning and at the end. */
+    bool regular;
     /* Where times are not on the grid: what only who comes from the beginning knows. Made when it
      * is first needed, and then never changed. */
     struct vod_mark {
@@ -206,15 +210,30 @@ void vod_run_clear(struct vod_run *run);
 
 /* ---- places of sound that is decoded (vod_chain.c) ------------------------------------------ */
 
-/* Where frames of sound go on the line of samples: as filter/sound.h decides it. */
+/* Where frames of sound go on the line of samples: as filter/sound.h decides it. Who begins in the
+ * middle does not know where the line stands, only that it is not far from what the first packet
+ * says; but each frame that is moved to its own time makes all possible places one. */
+#define VOD_PLACES 32
 struct vod_chain {
     const struct vod_decoded *d;
-    int64_t next; /* SL_NO_TIME: nothing has been placed */
+    int64_t next;   /* where the line stands; SL_NO_TIME: nothing has been placed */
+    bool irregular; /* a time was not the grid's */
+    struct vod_places {
+        int64_t low, high;
+    } places[VOD_PLACES]; /* while next is not known: all that it can be */
+    size_t place_count;
 };
-/* The place of a packet; the chain goes on behind it. */
+/* The place of a packet; the chain goes on behind it. The first one is where its time says. */
 int64_t vod_chain_place(struct vod_chain *c, int64_t time);
+/* A packet before those that count. */
+void vod_chain_warm(struct vod_chain *c, int64_t time);
+/* What follows is to be placed. SL_EAGAIN: it is not known where; who begins earlier may know. */
+SL_NODISCARD enum sl_status vod_chain_settle(struct vod_chain *c, int64_t time);
 /* True where the time is the grid's, but for the container's rounding. */
 bool vod_chain_regular(const struct vod_decoded *d, int64_t time);
+/* Where the line stands behind the last packet of a track; samples of rate. */
+SL_NODISCARD enum sl_status vod_chain_end(struct vod_job *j, size_t track, struct vod_decoded *d,
+                                          int64_t last, int64_t *end, struct sl_error *err);
 /* Reads all of a track, once. */
 SL_NODISCARD enum sl_status vod_mark_all(struct vod_job *j, size_t track, struct vod_decoded *d,
                                          struct sl_error *err);

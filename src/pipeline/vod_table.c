@@ -301,36 +301,65 @@ enum sl_status vod_need_ends(struct sl_vod *v, const struct sl_cancel *cancel, s
 
 /* ---- edges --------------------------------------------------------------------------------- */
 
-static enum sl_status find_edges(struct vod_job *j, void *arg, struct sl_error *err)
+/* Over a network a look at each cut would be a request. Then all groups are taken for closed, and
+ * said to be of unknown kind where the codec has others. */
+static enum sl_status assume_edges(struct vod_job *j, struct vod_edge *e, struct sl_error *err)
+{
+    struct sl_vod *v = j->vod;
+    const struct sl_remux_track *t = &v->known[v->picture].facts;
+    enum sl_status st = vod_edge_at(j, VOD_FIRST, &e[0], err);
+    for (size_t i = 1; i <= v->real.count && st == SL_OK; i++) {
+        int64_t cut = i < v->real.count ? v->real.at[i] : v->real.end;
+        e[i] = (struct vod_edge){.dts = vod_cut_in(v, cut, t->out.timebase, SL_ROUND_NEAREST) -
+                                        (e[0].earliest - e[0].dts),
+                                 .closed = t->out.codec != SL_CODEC_H264 &&
+                                           t->out.codec != SL_CODEC_HEVC};
+        if (e[i].dts <= e[i - 1].dts) {
+            st = sl_fail(err, SL_EDATA, v->where, "segment %zu would hold no time", i - 1);
+        }
+    }
+    return st;
+}
+
+static enum sl_status look_at_edges(struct vod_job *j, struct vod_edge *e, struct sl_error *err)
 {
     struct sl_vod *v = j->vod;
     struct vod_run run = {.items = NULL};
-    struct vod_edge *e = sl_alloc_array(v->real.count + 1, sizeof *e);
-    bool closed = true;
-    (void)arg;
-    if (!e) {
-        return sl_fail_memory(err);
-    }
+    size_t last = v->real.count - 1;
     enum sl_status st = SL_OK;
     for (size_t i = 0; i < v->real.count && st == SL_OK; i++) {
         st = vod_edge_at(j, i == 0 ? VOD_FIRST : v->real.at[i], &e[i], err);
-        closed = closed && e[i].closed;
         if (st == SL_OK && i > 0 && e[i].dts <= e[i - 1].dts) {
             st = sl_fail(err, SL_EDATA, v->where, "segment %zu would hold no time", i - 1);
         }
     }
     if (st == SL_OK) {
-        size_t last = v->real.count - 1;
         st = vod_pictures(j, last == 0 ? VOD_FIRST : v->real.at[last], VOD_LAST, &run, err);
-        e[v->real.count].dts = run.end;
+        e[last + 1] = (struct vod_edge){.dts = run.end, .closed = true};
     }
     vod_run_clear(&run);
+    return st;
+}
+
+static enum sl_status find_edges(struct vod_job *j, void *arg, struct sl_error *err)
+{
+    struct sl_vod *v = j->vod;
+    struct vod_edge *e = sl_alloc_array(v->real.count + 1, sizeof *e);
+    (void)arg;
+    if (!e) {
+        return sl_fail_memory(err);
+    }
+    enum sl_status st =
+        sl_window_file(j->reader->window) ? look_at_edges(j, e, err) : assume_edges(j, e, err);
     if (st != SL_OK) {
         sl_free(e);
         return st;
     }
     v->edges = e;
-    v->closed = closed;
+    v->closed = true;
+    for (size_t i = 0; i <= v->real.count; i++) {
+        v->closed = v->closed && e[i].closed;
+    }
     return SL_OK;
 }
 
