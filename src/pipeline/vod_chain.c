@@ -142,7 +142,7 @@ enum sl_status vod_chain_end(struct vod_job *j, size_t track, struct vod_decoded
 {
     enum sl_status st = SL_EAGAIN;
     int64_t second = sl_rescale(1, sl_rational(1, 1), d->grid.in, SL_ROUND_UP);
-    for (int64_t warm = VOD_WARM; warm <= 10 * VOD_WARM && st == SL_EAGAIN; warm *= 10) {
+    for (int64_t warm = VOD_WARM; warm <= VOD_WARM_MOST && st == SL_EAGAIN; warm *= 10) {
         int64_t from = last - warm * second;
         st = from > d->grid.zero ? end_from(j, track, d, from, last, end, err) : SL_EAGAIN;
     }

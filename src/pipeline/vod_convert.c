@@ -444,7 +444,7 @@ enum sl_status vod_convert(struct vod_job *j, size_t track, int64_t from, int64_
                     sl_muldiv(c.d->rate, VOD_DECODE_MS, 1000, SL_ROUND_UP);
     enum sl_status st = open_all(&c, first, err);
     bool tried = false;
-    for (int64_t warm = VOD_WARM; warm <= 10 * VOD_WARM && (!tried || st == SL_EAGAIN);
+    for (int64_t warm = VOD_WARM; warm <= VOD_WARM_MOST && (!tried || st == SL_EAGAIN);
          warm *= 10) {
         if (tried || st == SL_OK) {
             st = vod_seek(j, track, begin_at(&c, early, warm), UINT64_C(1) << track, err);

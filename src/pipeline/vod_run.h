@@ -24,9 +24,10 @@
 #define VOD_LOG         "vod"
 #define VOD_DECODE_MS   250 /* of sound decoded before what counts, as in a remux */
 /* Seconds of times looked at before that; ten times as many, if need be. */
-#define VOD_WARM  3
-#define VOD_FIRST INT64_MIN /* before everything, as a time */
-#define VOD_LAST  INT64_MAX /* after everything */
+#define VOD_WARM      3
+#define VOD_WARM_MOST 30
+#define VOD_FIRST     INT64_MIN /* before everything, as a time */
+#define VOD_LAST      INT64_MAX /* after everything */
 
 /* ---- once (vod_pool.c) --------------------------------------------------------------------- */
 

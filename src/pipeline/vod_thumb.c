@@ -108,6 +108,31 @@ static void fit(const struct sl_track *t, const struct sl_frame *f, int32_t widt
     scale->height = (int32_t)(h < 2 ? 2 : h & ~INT64_C(1));
 }
 
+static enum sl_status shape(const struct sl_track *t, struct sl_frame *frame, int32_t width,
+                            int32_t height, enum sl_vod_picture form, struct sl_frame **out,
+                            struct sl_error *err)
+{
+    struct sl_scaler *scaler = NULL;
+    struct sl_scale_params scale = {
+        .rotation = t->rotation,
+        .flip = t->flip,
+        .colour =
+            sl_scale_colour(frame->format, frame->colour, frame->height, t->rotation, t->flip),
+    };
+    fit(t, frame, width, height, &scale);
+    if (form == SL_VOD_JPEG) { /* JFIF 1.02: BT.601, all 256 levels, chroma in the middle */
+        scale.colour.matrix = 6;
+        scale.colour.range = SL_RANGE_FULL;
+        scale.colour.chroma_location = 2;
+    }
+    enum sl_status st = sl_scaler_create(&scaler, &scale, err);
+    if (st == SL_OK) {
+        st = sl_scaler_run(scaler, frame, out, err);
+    }
+    sl_scaler_destroy(&scaler);
+    return st;
+}
+
 static enum sl_status write_png(const struct sl_frame *f, struct sl_chain *out,
                                 struct sl_error *err)
 {
@@ -149,13 +174,27 @@ static enum sl_status write_jpeg(const struct sl_frame *f, struct sl_chain *out,
     return st;
 }
 
+static enum sl_status take(struct sl_vod *v, size_t track, struct sl_rational time,
+                           struct sl_frame **out, const struct sl_cancel *cancel,
+                           struct sl_error *err)
+{
+    struct vod_job j = {.vod = NULL};
+    enum sl_status st = vod_begin(&j, v, cancel, err);
+    if (st == SL_OK) {
+        st = go_to(&j, track, time, err);
+    }
+    if (st == SL_OK) {
+        st = decode(&j, track, out, err);
+    }
+    vod_end(&j);
+    return st;
+}
+
 enum sl_status sl_vod_thumbnail(struct sl_vod *v, struct sl_rational time, int32_t width,
                                 int32_t height, enum sl_vod_picture form, struct sl_chain *out,
                                 const struct sl_cancel *cancel, struct sl_error *err)
 {
-    struct vod_job j = {.vod = NULL};
     struct sl_frame *frame = NULL, *shaped = NULL;
-    struct sl_scaler *scaler = NULL;
     size_t track = picture_track(v);
     if (time.den <= 0 || time.num < 0 || width < 2 || height < 2 || width > SIDE_MAX ||
         height > SIDE_MAX) {
@@ -166,38 +205,14 @@ enum sl_status sl_vod_thumbnail(struct sl_vod *v, struct sl_rational time, int32
     if (track == v->info.track_count) {
         return sl_fail(err, SL_ENOTFOUND, v->where, "has no pictures");
     }
-    enum sl_status st = vod_begin(&j, v, cancel, err);
+    enum sl_status st = take(v, track, time, &frame, cancel, err);
     if (st == SL_OK) {
-        st = go_to(&j, track, time, err);
-    }
-    if (st == SL_OK) {
-        st = decode(&j, track, &frame, err);
-    }
-    vod_end(&j);
-    if (st == SL_OK) {
-        const struct sl_track *t = &v->tracks[track];
-        struct sl_scale_params scale = {
-            .rotation = t->rotation,
-            .flip = t->flip,
-            .colour =
-                sl_scale_colour(frame->format, frame->colour, frame->height, t->rotation, t->flip),
-        };
-        fit(t, frame, width, height, &scale);
-        if (form == SL_VOD_JPEG) { /* JFIF 1.02: BT.601, all 256 levels, chroma in the middle */
-            scale.colour.matrix = 6;
-            scale.colour.range = SL_RANGE_FULL;
-            scale.colour.chroma_location = 2;
-        }
-        st = sl_scaler_create(&scaler, &scale, err);
-    }
-    if (st == SL_OK) {
-        st = sl_scaler_run(scaler, frame, &shaped, err);
+        st = shape(&v->tracks[track], frame, width, height, form, &shaped, err);
     }
     if (st == SL_OK) {
         st = form == SL_VOD_JPEG ? write_jpeg(shaped, out, err) : write_png(shaped, out, err);
     }
     sl_frame_unref(&frame);
     sl_frame_unref(&shaped);
-    sl_scaler_destroy(&scaler);
     return st;
 }
