@@ -46,7 +46,7 @@ static int64_t follow(const struct sounds *s, const struct sl_packet *p)
     return next > s->last ? next : s->last + 1;
 }
 
-static enum sl_status put(struct sounds *s, struct sl_packet *p, int64_t place, struct vod_run *run,
+static enum sl_status put(struct sounds *s, struct sl_packet *p, struct vod_run *run,
                           struct sl_error *err)
 {
     enum sl_status st = SL_OK;
@@ -57,7 +57,8 @@ static enum sl_status put(struct sounds *s, struct sl_packet *p, int64_t place, 
         sl_packet_unref(&p);
         return st;
     }
-    place = run->count > 0 ? follow(s, p) : s->from != VOD_FIRST ? s->from : place;
+    int64_t start = s->k->facts.first - s->k->facts.zero;
+    int64_t place = run->count > 0 ? follow(s, p) : s->from != VOD_FIRST ? s->from : start;
     s->length = length_of(&s->k->grid, p);
     s->last = place;
     p->pts = p->dts = place;
@@ -92,7 +93,7 @@ static enum sl_status collect(struct sounds *s, struct vod_run *run, struct sl_e
             sl_packet_unref(&p);
             continue;
         }
-        st = put(s, p, place, run, err);
+        st = put(s, p, run, err);
     }
     return st;
 }

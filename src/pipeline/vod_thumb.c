@@ -190,6 +190,7 @@ static enum sl_status take(struct sl_vod *v, size_t track, struct sl_rational ti
     return st;
 }
 
+// NOLINTNEXTLINE(readability-function-size): each argument is one thing that may be asked for
 enum sl_status sl_vod_thumbnail(struct sl_vod *v, struct sl_rational time, int32_t width,
                                 int32_t height, enum sl_vod_picture form, struct sl_chain *out,
                                 const struct sl_cancel *cancel, struct sl_error *err)
