@@ -29,7 +29,11 @@ struct convert {
     int64_t begin; /* source time of the first packet that counts */
     bool warming;  /* times alone are looked at, up to warm_until (source time) */
     int64_t warm_until;
-    bool full; /* all up to `to` have come */
+    /* Frames of no fixed length: some are decoded to know where they lie, see settle_frame(). */
+    bool settling;
+    int64_t early;           /* place from which on they count */
+    int64_t low, high, gone; /* what the first of them allows for its place; samples since */
+    bool full;               /* all up to `to` have come */
     int64_t damaged;
 };
 
@@ -106,6 +110,8 @@ static void learn(struct sl_vod *v, size_t track, const struct look *look, struc
     for (size_t i = 1; i + 1 < look->count; i++) {
         frame = look->frames[i]->samples == frame ? frame : 0;
     }
+    /* two lengths, of which the first ones may all have the same */
+    frame = v->tracks[track].codec == SL_CODEC_VORBIS ? 0 : frame;
     d->rate = first->sample_rate;
     d->out_rate = rate_for(first->sample_rate);
     d->out_channels = first->channels < 2 ? 1 : 2;
@@ -281,9 +287,42 @@ static enum sl_status drain_line(struct convert *c, struct sl_error *err)
     return SL_OK;
 }
 
-static enum sl_status take_frame(struct convert *c, const struct sl_frame *f, struct sl_error *err)
+/* A time says within half a tick where its frame begins, and how many samples lie between frames is
+ * known exactly: so each narrows down where the first one began, to a sample or two where lengths
+ * differ. False: it lies before what counts. */
+static bool settle_frame(struct convert *c, struct sl_frame *f)
+{
+    const struct vod_grid *g = &c->d->grid;
+    int64_t slack = sl_rescale(1, g->in, g->out, SL_ROUND_UP) / 2 + 1;
+    if (f->pts == SL_NO_TIME) {
+        c->gone += f->samples;
+        return false;
+    }
+    int64_t low = f->pts - c->gone - slack, high = f->pts - c->gone + slack;
+    if (c->gone < 0 || low > c->high ||
+        high < c->low) { /* the first one, or the first after a gap */
+        c->gone = 0;
+        c->low = f->pts - slack;
+        c->high = f->pts + slack;
+    } else {
+        c->low = low > c->low ? low : c->low;
+        c->high = high < c->high ? high : c->high;
+    }
+    if (f->pts < c->early) {
+        c->gone += f->samples;
+        return false;
+    }
+    f->pts = c->gone > 0 ? (c->low + c->high) / 2 + c->gone : f->pts;
+    c->settling = false;
+    return true;
+}
+
+static enum sl_status take_frame(struct convert *c, struct sl_frame *f, struct sl_error *err)
 {
     enum sl_status st;
+    if (c->settling && !settle_frame(c, f)) {
+        return SL_OK;
+    }
     while ((st = sl_sound_send(c->line, f, err)) == SL_EAGAIN) {
         st = drain_line(c, err);
         if (st != SL_OK || c->full) {
@@ -348,7 +387,7 @@ static enum sl_status feed_packet(struct convert *c, struct sl_packet *p, int64_
     }
     p->pts = p->dts = vod_chain_place(&c->chain, time);
     p->duration = c->d->grid.frame > 0 ? c->d->grid.frame : SL_NO_TIME;
-    return p->pts >= early ? decode(c, p, err) : SL_OK;
+    return p->pts >= early || c->settling ? decode(c, p, err) : SL_OK;
 }
 
 static enum sl_status feed(struct convert *c, int64_t early, struct sl_error *err)
@@ -420,7 +459,10 @@ static int64_t begin_at(struct convert *c, int64_t early, int64_t warm)
     } else if (from <= start) { /* the beginning is near enough to begin there */
         c->begin = start;
     } else {
-        c->warming = true;
+        c->warming = g->frame > 0;
+        c->settling = !c->warming;
+        c->early = early;
+        c->gone = -1;
         c->warm_until = time;
         c->begin = from;
     }
