@@ -13,8 +13,9 @@
 #include "pipeline/vod_run.h"
 
 #define AAC_FRAME 1024
-#define RUN_IN    8 /* frames encoded and dropped: docs/vod.md has what fewer do */
-#define LOOK      8 /* frames decoded to know how long they are */
+#define RUN_IN    8  /* frames encoded and dropped: docs/vod.md has what fewer do */
+#define LOOK      8  /* frames decoded to know how long they are */
+#define FINE      64 /* of a sample: what times are counted in where frames have no fixed length */
 
 struct convert {
     struct vod_job *job;
@@ -287,15 +288,22 @@ static enum sl_status drain_line(struct convert *c, struct sl_error *err)
     return SL_OK;
 }
 
+/* The timebase of what is decoded. */
+static struct sl_rational fine(const struct vod_decoded *d)
+{
+    return sl_rational(1, d->grid.frame > 0 ? d->rate : (int64_t)d->rate * FINE);
+}
+
 /* A time says within half a tick where its frame begins, and how many samples lie between frames is
  * known exactly: so each narrows down where the first one began, to a sample or two where lengths
  * differ. False: it lies before what counts. */
 static bool settle_frame(struct convert *c, struct sl_frame *f)
 {
     const struct vod_grid *g = &c->d->grid;
-    int64_t slack = sl_rescale(1, g->in, g->out, SL_ROUND_UP) / 2 + 1;
+    int64_t slack = sl_rescale(1, g->in, fine(c->d), SL_ROUND_UP) / 2 + 1;
+    int64_t samples = (int64_t)f->samples * FINE;
     if (f->pts == SL_NO_TIME) {
-        c->gone += f->samples;
+        c->gone += samples;
         return false;
     }
     int64_t low = f->pts - c->gone - slack, high = f->pts - c->gone + slack;
@@ -308,11 +316,14 @@ static bool settle_frame(struct convert *c, struct sl_frame *f)
         c->low = low > c->low ? low : c->low;
         c->high = high < c->high ? high : c->high;
     }
-    if (f->pts < c->early) {
-        c->gone += f->samples;
+    if (f->pts < c->early * FINE) {
+        c->gone += samples;
         return false;
     }
-    f->pts = c->gone > 0 ? (c->low + c->high) / 2 + c->gone : f->pts;
+    if (c->gone > 0) {
+        int64_t first = sl_muldiv(c->low + c->high, 1, INT64_C(2) * FINE, SL_ROUND_NEAREST);
+        f->pts = first * FINE + c->gone;
+    }
     c->settling = false;
     return true;
 }
@@ -385,9 +396,14 @@ static enum sl_status feed_packet(struct convert *c, struct sl_packet *p, int64_
             return st;
         }
     }
-    p->pts = p->dts = vod_chain_place(&c->chain, time);
+    p->pts = vod_chain_place(&c->chain, time);
     p->duration = c->d->grid.frame > 0 ? c->d->grid.frame : SL_NO_TIME;
-    return p->pts >= early || c->settling ? decode(c, p, err) : SL_OK;
+    bool counts = p->pts >= early || c->settling;
+    if (c->d->grid.frame <= 0) {
+        p->pts = sl_rescale(time - c->d->grid.zero, c->d->grid.in, fine(c->d), SL_ROUND_NEAREST);
+    }
+    p->dts = p->pts;
+    return counts ? decode(c, p, err) : SL_OK;
 }
 
 static enum sl_status feed(struct convert *c, int64_t early, struct sl_error *err)
@@ -419,14 +435,14 @@ static enum sl_status open_all(struct convert *c, int64_t first, struct sl_error
     struct sl_vod *v = c->job->vod;
     struct sl_decode_params params = {.log = v->log, .threads = 1};
     struct sl_sound_params line = {
-        .timebase = c->d->grid.out,
+        .timebase = fine(c->d),
         .sample_rate = c->d->out_rate,
         .channels = c->d->out_channels,
         .frame_samples = AAC_FRAME,
         .first = first,
     };
     struct sl_track as = v->tracks[c->track]; /* shares its memory */
-    as.timebase = c->d->grid.out;
+    as.timebase = fine(c->d);
     enum sl_status st = sl_decode_open(&c->decoder, &as, &params, err);
     if (st == SL_OK) {
         st = sl_sound_create(&c->line, &line, err);
