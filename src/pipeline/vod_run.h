@@ -286,9 +286,12 @@ SL_NODISCARD enum sl_status vod_edge_at(struct vod_job *j, int64_t from, struct 
 SL_NODISCARD enum sl_status vod_sounds(struct vod_job *j, size_t track, int64_t from, int64_t to,
                                        struct vod_run *run, struct sl_error *err);
 
-/* vod_convert.c */
+/* vod_decoded.c */
 SL_NODISCARD enum sl_status vod_need_decoded(struct sl_vod *v, size_t track,
                                              const struct sl_cancel *cancel, struct sl_error *err);
+/* vod_convert.c */
+SL_NODISCARD enum sl_status vod_open_aac(const struct sl_vod *v, const struct vod_decoded *d,
+                                         struct sl_coder **out, struct sl_error *err);
 /* Packets of AAC with pts in [from, to), samples; to: VOD_LAST for all there are. SL_EAGAIN, and
  * nothing in run: times are not regular, vod_need_marks first. */
 SL_NODISCARD enum sl_status vod_convert(struct vod_job *j, size_t track, int64_t from, int64_t to,
