@@ -2,18 +2,16 @@
 /* Sound of one segment as AAC: decoded from some time before, laid on the line of samples that
  * begins at time zero (filter/sound.h), encoded from some frames before. What the run-in gives is
  * thrown away, so that decoder, resampler and encoder have forgotten where they began. */
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rational.h"
 #include "decode/registry.h"
 #include "encode/registry.h"
 #include "filter/sound.h"
-#include "media/track.h"
 #include "pipeline/vod_run.h"
 
 #define AAC_FRAME 1024
-#define RUN_IN    8  /* frames encoded and dropped: docs/vod.md has what fewer do */
+#define RUN_IN    8  /* frames encoded and dropped */
 #define FINE      64 /* of a sample: what times are counted in where frames have no fixed length */
 
 struct convert {
