@@ -79,8 +79,8 @@ struct sl_media {
 
 /* ---- media_run.c: on workers -------------------------------------------------------------- */
 
-void sl_flight_run(void *flight, const struct sl_cancel *cancel);
-void sl_flight_drop(void *flight); /* the pool was cancelled first */
+void sl_flight_run(void *arg, const struct sl_cancel *cancel);
+void sl_flight_drop(void *arg); /* the pool was cancelled first */
 /* Tells all who wait, and frees the flight. answer is taken over. */
 void sl_flight_finish(struct sl_flight *f, enum sl_status status, const struct sl_error *err,
                       struct sl_answer *answer);
