@@ -75,6 +75,7 @@ struct sl_media {
     bool closing;
     struct sl_cancel cancel;
     struct sl_media_counts counts;
+    atomic_llong gathered; /* bytes of ranges that were read into memory and are not gone yet */
 };
 
 /* ---- media_run.c: on workers -------------------------------------------------------------- */
