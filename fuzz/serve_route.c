@@ -62,7 +62,7 @@ static void check_query(const char *path, struct sl_text query)
     sl_writer_clear(&carry);
 
     /* What was signed is let through. */
-    sl_writer_init(&link, SL_SIGN_QUERY_MAX * 2);
+    sl_writer_init(&link, (size_t)SL_SIGN_QUERY_MAX * 2);
     sl_sign_query(&key, whole, NULL, 1795000000, "192.0.2.1", &link);
     if (link.status == SL_OK) {
         require(sl_sign_check(&key, whole, (struct sl_text){(char *)link.data, link.size},
