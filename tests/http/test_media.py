@@ -166,7 +166,7 @@ def test_stream(server, tmp_path):
 def heavy(tmp_path_factory):
     """A library whose segments take a while to encode."""
     root = tmp_path_factory.mktemp("heavy") / "root"
-    make(root / "big.mkv", 5, "-g", "250", "-c:a", "aac", size="1280x720")
+    make(root / "big.mkv", 8, "-g", "250", "-c:a", "aac", size="1280x720")
     return root
 
 
@@ -190,7 +190,8 @@ def test_all_viewers_leave(heavy):
                 client.send(request("/media/big.mkv/720p/0.m4s"))
                 eventually(lambda: metric(server, "sluice_transcodes_running") == 1, "not begun")
         eventually(lambda: metric(server, "sluice_transcodes_running") == 0, "nobody waits, and it goes on")
-        assert metric(server, "sluice_media_cancelled_total") >= 3
+        # One at least: whoever comes before the last one is seen to leave joins the same work.
+        eventually(lambda: metric(server, "sluice_media_cancelled_total") >= 1, "it was finished")
         assert server.get("/media/big.mkv/360p/0.m4s").status == 200
 
 
