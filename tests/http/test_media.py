@@ -281,7 +281,7 @@ def test_vanishing_clients(server, library):
     before = server.files()
     for i in range(60):
         with Client(server, receive_buffer=4096) as client:
-            client.send(request("/media/film.mkv/source/0.m4s") + request("/media/film.mkv/360p/0.m4s"))
+            client.send(request("/media/film.mkv/source/0.m4s") + request("/media/film.mkv/audio1-aac/0.m4s"))
             if i % 3:
                 client.more(100)
     eventually(lambda: server.files() <= before + 5, "descriptors are lost")
@@ -302,3 +302,55 @@ def test_many_sources(library, tmp_path):
         assert len(bodies) == 1
         assert metric(server, "sluice_sources_open") <= 3
         assert server.files() < 60
+
+
+@pytest.mark.soak
+def test_many_viewers(library):
+    """Each a playlist, then its segments in order at real time: no error, no late segment, and no more memory
+    at the end than in the middle. SLUICE_VIEWERS and SLUICE_SECONDS make it longer."""
+    import asyncio
+    viewers, seconds = int(os.environ.get("SLUICE_VIEWERS", 200)), int(os.environ.get("SLUICE_SECONDS", 30))
+
+    def memory(server):
+        with open(f"/proc/{server.process.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+
+    async def fetch(reader, writer, target):
+        writer.write(request(target))
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 "), (target, head)
+        return await reader.readexactly(int(re.search(rb"Content-Length: (\d+)", head)[1]))
+
+    async def view(server, i, end, waits):
+        await asyncio.sleep(i / viewers * 4)
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        base = f"/media/film.mkv/{names[i % len(names)]}"
+        while time.monotonic() < end:
+            playlist = (await fetch(reader, writer, f"{base}/playlist.m3u8")).decode()
+            for length, uri in re.findall(r"#EXTINF:([\d.]+),\n(\S+)", playlist):
+                started = time.monotonic()
+                assert await fetch(reader, writer, f"{base}/{uri}")
+                took = time.monotonic() - started
+                waits.append(took)
+                assert took < float(length), "late"
+                if time.monotonic() < end:
+                    await asyncio.sleep(float(length) - took)
+        writer.close()
+
+    async def watch(server):
+        end, waits, sizes = time.monotonic() + seconds, [], []
+        views = [asyncio.create_task(view(server, i, end, waits)) for i in range(viewers)]
+        await asyncio.sleep(seconds / 2)
+        sizes.append(memory(server))
+        await asyncio.gather(*views)
+        sizes.append(memory(server))
+        return sorted(waits), sizes
+
+    with Server(None, "--media", library) as server:
+        film = json.loads(server.get("/media/?q=film.mkv").body)["files"][0]
+        names = [r["name"] for r in film["renditions"]]
+        assert len(names) >= 3
+        waits, sizes = asyncio.run(watch(server))
+        print(f"{viewers} viewers, {len(waits)} segments: median {waits[len(waits) // 2]:.4f} s, "
+              f"worst {waits[-1]:.3f} s, memory {sizes} KiB")
+        assert sizes[1] < sizes[0] * 1.2 + 10000
