@@ -75,8 +75,9 @@ static void engine_close(void *source)
     sl_free(o);
 }
 
-static enum sl_status engine_open(void *opaque, const struct sl_media_input *input, void **source,
-                                  const struct sl_cancel *cancel, struct sl_error *err)
+static enum sl_status engine_open(const void *opaque, const struct sl_media_input *input,
+                                  void **source, const struct sl_cancel *cancel,
+                                  struct sl_error *err)
 {
     struct sl_vod_params params = {
         .where = input->file ? input->name : input->url,
@@ -315,7 +316,7 @@ static enum sl_status engine_describe(void *source, struct sl_writer *out, struc
 void sl_serve_media_engine(struct sl_media_engine *out, const struct sl_log *log)
 {
     *out = (struct sl_media_engine){
-        .opaque = (void *)(uintptr_t)log, /* read only */
+        .opaque = log,
         .version = "sluice " SL_VERSION,
         .open = engine_open,
         .close = engine_close,

@@ -99,8 +99,8 @@ static enum sl_status scope_of(const char *path, const struct sl_sign_params *pa
 
     scope[0] = '\0';
     if (length > 0) {
-        if (params->scope[0] != '/' || params->scope[length - 1] != '/' ||
-            strncmp(path, params->scope, length) != 0) {
+        if (params->scope[0] != '/' || params->scope[length - 1] != '/' || strlen(path) < length ||
+            memcmp(path, params->scope, length) != 0) {
             return sl_fail(err, SL_EINVAL, "scope",
                            "a path that begins and ends with \"/\" and holds %s is expected", path);
         }

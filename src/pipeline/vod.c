@@ -88,18 +88,18 @@ static enum sl_status open_source(struct sl_vod *v, const struct sl_cancel *canc
                                   struct sl_error *err)
 {
     struct vod_reader *r = NULL;
-    enum sl_status st = vod_reader_open(v, &r, err);
+    enum sl_status st = sl_vod_reader_open(v, &r, err);
     if (st != SL_OK) {
         return st;
     }
     v->readers = 1;
     v->idle = r;
     v->size = r->source->bytes.size;
-    st = vod_look(v, r, cancel, err);
+    st = sl_vod_look(v, r, cancel, err);
     if (st == SL_OK) {
-        st = vod_take_index(v, r->demuxer, &v->info.indexed, err);
+        st = sl_vod_take_index(v, r->demuxer, &v->info.indexed, err);
     }
-    return st == SL_OK ? vod_offer(v, err) : st;
+    return st == SL_OK ? sl_vod_offer(v, err) : st;
 }
 
 enum sl_status sl_vod_open(struct sl_vod **out, const struct sl_vod_params *params,
@@ -140,7 +140,7 @@ void sl_vod_destroy(struct sl_vod **vod)
     while (v->idle) {
         struct vod_reader *r = v->idle;
         v->idle = r->next;
-        vod_reader_close(&r);
+        sl_vod_reader_close(&r);
     }
     for (size_t i = 0; i < v->info.track_count; i++) {
         sl_track_clear(&v->tracks[i]);
@@ -168,7 +168,7 @@ void sl_vod_destroy(struct sl_vod **vod)
 enum sl_status sl_vod_prepare(struct sl_vod *v, const struct sl_cancel *cancel,
                               struct sl_error *err)
 {
-    return vod_need_edges(v, cancel, err);
+    return sl_vod_need_edges(v, cancel, err);
 }
 
 int64_t sl_vod_segment_start(struct sl_vod *v, const char *rendition, size_t n)
@@ -176,8 +176,8 @@ int64_t sl_vod_segment_start(struct sl_vod *v, const char *rendition, size_t n)
     const struct sl_vod_rendition *r = sl_vod_find(v, rendition);
     struct sl_cuts c = {.count = 0};
     int64_t at = -1;
-    if (r && vod_table(v, r, &c, NULL, NULL) == SL_OK && n < c.count) {
-        vod_table_shown(v, r, &c);
+    if (r && sl_vod_table(v, r, &c, NULL, NULL) == SL_OK && n < c.count) {
+        sl_vod_table_shown(v, r, &c);
         at = sl_rescale(c.at[n] - c.at[0], c.timebase, sl_rational(1, 1000000), SL_ROUND_NEAREST);
     }
     sl_cuts_clear(&c);

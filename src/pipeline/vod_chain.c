@@ -14,7 +14,7 @@
 #define AAC_FRAME  1024
 #define JITTER     12000 /* of a second: what libavformat's own counting may be off */
 
-bool vod_chain_regular(const struct vod_decoded *d, int64_t time)
+bool sl_vod_chain_regular(const struct vod_decoded *d, int64_t time)
 {
     const struct vod_grid *g = &d->grid;
     if (g->frame <= 0) {
@@ -40,7 +40,7 @@ static int64_t jitter_of(const struct vod_decoded *d)
     return sl_muldiv(AAC_FRAME / 4, d->rate, d->out_rate, SL_ROUND_UP);
 }
 
-int64_t vod_chain_place(struct vod_chain *c, int64_t time)
+int64_t sl_vod_chain_place(struct vod_chain *c, int64_t time)
 {
     const struct vod_grid *g = &c->d->grid;
     int64_t t = time_in(c->d, time), jitter = jitter_of(c->d);
@@ -55,17 +55,17 @@ int64_t vod_chain_place(struct vod_chain *c, int64_t time)
     return t;
 }
 
-void vod_chain_warm(struct vod_chain *c, int64_t time)
+void sl_vod_chain_warm(struct vod_chain *c, int64_t time)
 {
     const struct vod_decoded *d = c->d;
     int64_t t = time_in(d, time), jitter = jitter_of(d), frame = d->grid.frame;
     size_t kept = 0;
     bool moved = false;
     if (c->next != SL_NO_TIME || frame <= 0) {
-        (void)vod_chain_place(c, time);
+        (void)sl_vod_chain_place(c, time);
         return;
     }
-    c->irregular = c->irregular || !vod_chain_regular(d, time);
+    c->irregular = c->irregular || !sl_vod_chain_regular(d, time);
     if (c->place_count == 0) {
         c->places[c->place_count++] = (struct vod_places){t + frame - jitter, t + frame + jitter};
         return;
@@ -88,7 +88,7 @@ void vod_chain_warm(struct vod_chain *c, int64_t time)
     c->place_count = kept;
 }
 
-enum sl_status vod_chain_settle(struct vod_chain *c, int64_t time)
+enum sl_status sl_vod_chain_settle(struct vod_chain *c, int64_t time)
 {
     int64_t low = c->place_count > 0 ? c->places[0].low : 0, high = low;
     if (c->next != SL_NO_TIME || c->d->grid.frame <= 0) {
@@ -102,10 +102,10 @@ enum sl_status vod_chain_settle(struct vod_chain *c, int64_t time)
         c->next = low;
         return SL_OK;
     }
-    if (c->irregular || !c->d->regular || !vod_chain_regular(c->d, time)) {
+    if (c->irregular || !c->d->regular || !sl_vod_chain_regular(c->d, time)) {
         return SL_EAGAIN;
     }
-    c->next = vod_grid_place(&c->d->grid, time);
+    c->next = sl_vod_grid_place(&c->d->grid, time);
     return SL_OK;
 }
 
@@ -113,31 +113,31 @@ static enum sl_status end_from(struct vod_job *j, size_t track, struct vod_decod
                                int64_t last, int64_t *end, struct sl_error *err)
 {
     struct vod_chain c = {.d = d, .next = SL_NO_TIME};
-    enum sl_status st = vod_seek(j, track, from, UINT64_C(1) << track, err);
+    enum sl_status st = sl_vod_seek(j, track, from, UINT64_C(1) << track, err);
     bool done = false;
     while (st == SL_OK && !done) {
         struct sl_packet *p = NULL;
-        st = vod_read(j, &p, err);
+        st = sl_vod_read(j, &p, err);
         bool ours = st == SL_OK && p->track == track && p->payload.size > 0;
-        int64_t time = ours ? vod_time(p) : SL_NO_TIME;
+        int64_t time = ours ? sl_vod_time(p) : SL_NO_TIME;
         sl_packet_unref(&p);
         if (time == SL_NO_TIME || time < from) {
             continue;
         }
         done = time >= last;
         if (done) {
-            st = vod_chain_settle(&c, time);
-            (void)vod_chain_place(&c, time);
+            st = sl_vod_chain_settle(&c, time);
+            (void)sl_vod_chain_place(&c, time);
         } else {
-            vod_chain_warm(&c, time);
+            sl_vod_chain_warm(&c, time);
         }
     }
     *end = c.next;
-    d->regular = d->regular && !c.irregular && vod_chain_regular(d, last);
+    d->regular = d->regular && !c.irregular && sl_vod_chain_regular(d, last);
     return st == SL_OK || st == SL_EOF ? done ? SL_OK : SL_EAGAIN : st;
 }
 
-enum sl_status vod_chain_end(struct vod_job *j, size_t track, struct vod_decoded *d, int64_t last,
+enum sl_status sl_vod_chain_end(struct vod_job *j, size_t track, struct vod_decoded *d, int64_t last,
                              int64_t *end, struct sl_error *err)
 {
     enum sl_status st = SL_EAGAIN;
@@ -147,33 +147,33 @@ enum sl_status vod_chain_end(struct vod_job *j, size_t track, struct vod_decoded
         st = from > d->grid.zero ? end_from(j, track, d, from, last, end, err) : SL_EAGAIN;
     }
     if (st == SL_EAGAIN) {
-        st = vod_mark_all(j, track, d, err);
+        st = sl_vod_mark_all(j, track, d, err);
         *end = d->line_end;
         d->marking.state = st == SL_OK ? VOD_KNOWN : VOD_UNKNOWN;
     }
     return st;
 }
 
-enum sl_status vod_mark_all(struct vod_job *j, size_t track, struct vod_decoded *d,
+enum sl_status sl_vod_mark_all(struct vod_job *j, size_t track, struct vod_decoded *d,
                             struct sl_error *err)
 {
     const struct vod_grid *g = &d->grid;
     struct vod_chain c = {.d = d, .next = SL_NO_TIME};
     int64_t early = g->zero - sl_rescale(VOD_DECODE_MS, sl_rational(1, 1000), g->in, SL_ROUND_UP);
     int64_t marked = SL_NO_TIME;
-    enum sl_status st = vod_seek(j, track, VOD_FIRST, UINT64_C(1) << track, err);
+    enum sl_status st = sl_vod_seek(j, track, VOD_FIRST, UINT64_C(1) << track, err);
     d->mark_count = 0; /* of an attempt that failed */
     while (st == SL_OK) {
         struct sl_packet *p = NULL;
-        st = vod_read(j, &p, err);
+        st = sl_vod_read(j, &p, err);
         bool ours = st == SL_OK && p->track == track && p->payload.size > 0;
-        int64_t time = ours ? vod_time(p) : SL_NO_TIME;
+        int64_t time = ours ? sl_vod_time(p) : SL_NO_TIME;
         sl_packet_unref(&p);
         if (time == SL_NO_TIME || time < early) {
             continue;
         }
         struct vod_mark mark = {time, c.next};
-        int64_t place = vod_chain_place(&c, time);
+        int64_t place = sl_vod_chain_place(&c, time);
         mark.next = mark.next == SL_NO_TIME ? place : mark.next;
         if (marked == SL_NO_TIME || place - marked >= (int64_t)MARK_EVERY * d->rate) {
             if (sl_grow((void *)&d->marks, &d->mark_capacity, d->mark_count, sizeof *d->marks,
@@ -196,17 +196,17 @@ struct marking {
 static enum sl_status mark(struct vod_job *j, void *arg, struct sl_error *err)
 {
     const struct marking *m = arg;
-    return vod_mark_all(j, m->track, m->d, err);
+    return sl_vod_mark_all(j, m->track, m->d, err);
 }
 
-enum sl_status vod_need_marks(struct sl_vod *v, size_t track, const struct sl_cancel *cancel,
+enum sl_status sl_vod_need_marks(struct sl_vod *v, size_t track, const struct sl_cancel *cancel,
                               struct sl_error *err)
 {
     struct marking m = {track, &v->known[track].decoded};
-    return vod_once(v, &m.d->marking, mark, &m, cancel, err);
+    return sl_vod_once(v, &m.d->marking, mark, &m, cancel, err);
 }
 
-const struct vod_mark *vod_mark_before(const struct vod_decoded *d, int64_t place)
+const struct vod_mark *sl_vod_mark_before(const struct vod_decoded *d, int64_t place)
 {
     const struct vod_mark *found = NULL;
     for (size_t i = 0; i < d->mark_count && (i == 0 || d->marks[i].next <= place); i++) {

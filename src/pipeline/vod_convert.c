@@ -35,7 +35,7 @@ struct convert {
     int64_t damaged;
 };
 
-enum sl_status vod_open_aac(const struct sl_vod *v, const struct vod_decoded *d,
+enum sl_status sl_vod_open_aac(const struct sl_vod *v, const struct vod_decoded *d,
                             struct sl_coder **out, struct sl_error *err)
 {
     struct sl_encode_params p = {
@@ -61,7 +61,7 @@ static enum sl_status take_packet(struct convert *c, struct sl_packet *p, struct
     }
     p->track = 0;
     c->full = p->pts + AAC_FRAME >= c->to;
-    return vod_run_add(c->run, p, err);
+    return sl_vod_run_add(c->run, p, err);
 }
 
 static enum sl_status encode(struct convert *c, struct sl_frame *frame, struct sl_error *err)
@@ -199,22 +199,22 @@ static enum sl_status decode(struct convert *c, struct sl_packet *p, struct sl_e
 static enum sl_status feed_packet(struct convert *c, struct sl_packet *p, int64_t early,
                                   struct sl_error *err)
 {
-    int64_t time = vod_time(p);
+    int64_t time = sl_vod_time(p);
     if (p->track != c->track || time == SL_NO_TIME || p->payload.size == 0 || time < c->begin) {
         return SL_OK;
     }
     if (c->warming) {
         if (time < c->warm_until) {
-            vod_chain_warm(&c->chain, time);
+            sl_vod_chain_warm(&c->chain, time);
             return SL_OK;
         }
-        enum sl_status st = vod_chain_settle(&c->chain, time);
+        enum sl_status st = sl_vod_chain_settle(&c->chain, time);
         c->warming = false;
         if (st != SL_OK) {
             return st;
         }
     }
-    p->pts = vod_chain_place(&c->chain, time);
+    p->pts = sl_vod_chain_place(&c->chain, time);
     p->duration = c->d->grid.frame > 0 ? c->d->grid.frame : SL_NO_TIME;
     bool counts = p->pts >= early || c->settling;
     if (c->d->grid.frame <= 0) {
@@ -229,7 +229,7 @@ static enum sl_status feed(struct convert *c, int64_t early, struct sl_error *er
     enum sl_status st = SL_OK;
     while (st == SL_OK && !c->full) {
         struct sl_packet *p = NULL;
-        st = vod_read(c->job, &p, err);
+        st = sl_vod_read(c->job, &p, err);
         if (st == SL_EOF) {
             st = decode(c, NULL, err);
             break;
@@ -265,7 +265,7 @@ static enum sl_status open_all(struct convert *c, int64_t first, struct sl_error
     if (st == SL_OK) {
         st = sl_sound_create(&c->line, &line, err);
     }
-    return st == SL_OK ? vod_open_aac(v, c->d, &c->encoder, err) : st;
+    return st == SL_OK ? sl_vod_open_aac(v, c->d, &c->encoder, err) : st;
 }
 
 static bool marks_known(struct sl_vod *v, const struct vod_decoded *d)
@@ -284,7 +284,7 @@ static int64_t begin_at(struct convert *c, int64_t early, int64_t warm)
     int64_t start = g->zero - sl_rescale(VOD_DECODE_MS, sl_rational(1, 1000), g->in, SL_ROUND_UP);
     int64_t from = time - sl_rescale(warm, sl_rational(1, 1), g->in, SL_ROUND_UP);
     const struct vod_mark *mark =
-        marks_known(c->job->vod, c->d) ? vod_mark_before(c->d, early) : NULL;
+        marks_known(c->job->vod, c->d) ? sl_vod_mark_before(c->d, early) : NULL;
     c->chain = (struct vod_chain){.d = c->d, .next = SL_NO_TIME};
     c->warming = false;
     if (mark) {
@@ -303,7 +303,7 @@ static int64_t begin_at(struct convert *c, int64_t early, int64_t warm)
     return c->begin;
 }
 
-enum sl_status vod_convert(struct vod_job *j, size_t track, int64_t from, int64_t to,
+enum sl_status sl_vod_convert(struct vod_job *j, size_t track, int64_t from, int64_t to,
                            struct vod_run *run, struct sl_error *err)
 {
     struct sl_vod *v = j->vod;
@@ -323,7 +323,7 @@ enum sl_status vod_convert(struct vod_job *j, size_t track, int64_t from, int64_
     for (int64_t warm = VOD_WARM; warm <= VOD_WARM_MOST && (!tried || st == SL_EAGAIN);
          warm *= 10) {
         if (tried || st == SL_OK) {
-            st = vod_seek(j, track, begin_at(&c, early, warm), UINT64_C(1) << track, err);
+            st = sl_vod_seek(j, track, begin_at(&c, early, warm), UINT64_C(1) << track, err);
         }
         if (st == SL_OK) {
             st = feed(&c, early, err);

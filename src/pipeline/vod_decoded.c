@@ -108,11 +108,11 @@ static enum sl_status look(struct vod_job *j, size_t track, struct vod_decoded *
     bool ended = false;
     enum sl_status st = sl_decode_open(&decoder, &v->tracks[track], &params, err);
     if (st == SL_OK) {
-        st = vod_seek(j, track, VOD_FIRST, UINT64_C(1) << track, err);
+        st = sl_vod_seek(j, track, VOD_FIRST, UINT64_C(1) << track, err);
     }
     while (st == SL_OK && seen.count < LOOK && !ended) {
         struct sl_packet *p = NULL;
-        st = vod_read(j, &p, err);
+        st = sl_vod_read(j, &p, err);
         ended = st == SL_EOF;
         if (ended) {
             st = look_at(decoder, NULL, &seen, err);
@@ -131,7 +131,7 @@ static enum sl_status look(struct vod_job *j, size_t track, struct vod_decoded *
         learn(v, track, &seen, d);
         d->regular = true;
         for (size_t i = 1; i < seen.time_count; i++) { /* the first may stand apart */
-            d->regular = d->regular && vod_chain_regular(d, seen.times[i]);
+            d->regular = d->regular && sl_vod_chain_regular(d, seen.times[i]);
         }
     }
     for (size_t i = 0; i < seen.count; i++) {
@@ -151,10 +151,10 @@ static enum sl_status learn_track(struct vod_job *j, void *arg, struct sl_error 
     int64_t line_end = SL_NO_TIME;
     enum sl_status st = look(j, track, d, err);
     if (st == SL_OK && d->grid.frame > 0 && k->last != SL_NO_TIME) {
-        st = vod_chain_end(j, track, d, k->last, &line_end, err);
+        st = sl_vod_chain_end(j, track, d, k->last, &line_end, err);
     }
     if (st == SL_OK) {
-        st = vod_open_aac(v, d, &encoder, err);
+        st = sl_vod_open_aac(v, d, &encoder, err);
     }
     if (st == SL_OK) {
         sl_track_clear(&d->aac);
@@ -174,7 +174,7 @@ static enum sl_status learn_track(struct vod_job *j, void *arg, struct sl_error 
     }
     int32_t stated = v->tracks[track].sample_rate > 0 ? v->tracks[track].sample_rate : d->rate;
     length -= k->trim > 0 ? sl_muldiv(k->trim, d->rate, stated, SL_ROUND_NEAREST) : 0;
-    int64_t end = k->last == SL_NO_TIME ? 0 : vod_grid_place(&d->grid, k->last) + length;
+    int64_t end = k->last == SL_NO_TIME ? 0 : sl_vod_grid_place(&d->grid, k->last) + length;
     end = line_end != SL_NO_TIME ? line_end - (d->grid.frame - length) : end;
     d->end = sl_muldiv(end, d->out_rate, d->rate, SL_ROUND_UP);
     return d->end > 0
@@ -182,8 +182,8 @@ static enum sl_status learn_track(struct vod_job *j, void *arg, struct sl_error 
                : sl_fail(err, SL_EDATA, v->where, "track %zu has no sound after time zero", track);
 }
 
-enum sl_status vod_need_decoded(struct sl_vod *v, size_t track, const struct sl_cancel *cancel,
+enum sl_status sl_vod_need_decoded(struct sl_vod *v, size_t track, const struct sl_cancel *cancel,
                                 struct sl_error *err)
 {
-    return vod_once(v, &v->known[track].decoding, learn_track, &track, cancel, err);
+    return sl_vod_once(v, &v->known[track].decoding, learn_track, &track, cancel, err);
 }

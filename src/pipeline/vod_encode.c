@@ -66,12 +66,12 @@ static enum sl_status first_frame(struct vod_job *j, struct sl_frame **out, stru
     bool ended = false;
     *out = NULL;
     if (st == SL_OK) {
-        st = vod_seek(j, v->picture, VOD_FIRST, UINT64_C(1) << v->picture, err);
+        st = sl_vod_seek(j, v->picture, VOD_FIRST, UINT64_C(1) << v->picture, err);
     }
     while (st == SL_OK && !*out) {
         struct sl_packet *p = NULL;
         if (!ended) {
-            st = vod_read(j, &p, err);
+            st = sl_vod_read(j, &p, err);
             ended = st == SL_EOF;
             st = ended ? SL_OK : st;
         }
@@ -107,10 +107,10 @@ static enum sl_status look(struct vod_job *j, void *arg, struct sl_error *err)
     return st;
 }
 
-enum sl_status vod_need_picture(struct sl_vod *v, const struct sl_cancel *cancel,
+enum sl_status sl_vod_need_picture(struct sl_vod *v, const struct sl_cancel *cancel,
                                 struct sl_error *err)
 {
-    return vod_once(v, &v->picturing, look, NULL, cancel, err);
+    return sl_vod_once(v, &v->picturing, look, NULL, cancel, err);
 }
 
 /* ---- the encoder ----------------------------------------------------------------------------- */
@@ -194,7 +194,7 @@ static enum sl_status open_encoder(struct sl_vod *v, const struct vod_rung *rung
     return check_record(v, rung, t, err);
 }
 
-enum sl_status vod_rung_track(struct sl_vod *v, const struct vod_rung *rung, struct sl_track *out,
+enum sl_status sl_vod_rung_track(struct sl_vod *v, const struct vod_rung *rung, struct sl_track *out,
                               struct sl_error *err)
 {
     struct sl_coder *encoder = NULL;
@@ -213,7 +213,7 @@ static enum sl_status encode(struct encode *e, struct sl_frame *frame, struct sl
 {
     const struct sl_coder_ops *ops = e->encoder->ops;
     for (;;) {
-        enum sl_status st = vod_check(e->job, err);
+        enum sl_status st = sl_vod_check(e->job, err);
         st = st == SL_OK ? ops->send(e->encoder, frame, err) : st;
         bool sent = st == SL_OK;
         struct sl_packet *p = NULL;
@@ -223,7 +223,7 @@ static enum sl_status encode(struct encode *e, struct sl_frame *frame, struct sl
         while ((st = ops->receive(e->encoder, &p, err)) == SL_OK) {
             p->flags &= ~(uint32_t)SL_PACKET_CUT;
             p->track = 0;
-            st = vod_run_add(e->run, p, err);
+            st = sl_vod_run_add(e->run, p, err);
             if (st != SL_OK) {
                 return st;
             }
@@ -347,7 +347,7 @@ static enum sl_status feed(struct encode *e, struct sl_error *err)
     size_t track = e->job->vod->picture;
     while (st == SL_OK && !e->full) {
         struct sl_packet *p = NULL;
-        st = vod_read(e->job, &p, err);
+        st = sl_vod_read(e->job, &p, err);
         if (st == SL_EOF) {
             st = decode(e, NULL, err);
             break;
@@ -369,7 +369,7 @@ static enum sl_status feed(struct encode *e, struct sl_error *err)
     return st == SL_OK ? encode(e, NULL, err) : st;
 }
 
-enum sl_status vod_encode(struct vod_job *j, const struct vod_rung *rung, size_t n,
+enum sl_status sl_vod_encode(struct vod_job *j, const struct vod_rung *rung, size_t n,
                           struct vod_run *run, struct sl_track *track, struct sl_error *err)
 {
     struct sl_vod *v = j->vod;
@@ -378,8 +378,8 @@ enum sl_status vod_encode(struct vod_job *j, const struct vod_rung *rung, size_t
     struct sl_scale_params scale = scale_for(v, rung);
     init_grid(v, &e.grid);
     e.nominal = nominal_of(v, e.grid.out);
-    e.from = vod_cut_in(v, v->split.at[n], e.grid.out, SL_ROUND_NEAREST);
-    e.to = vod_cut_in(v, sl_cuts_end(&v->split, n), e.grid.out, SL_ROUND_NEAREST);
+    e.from = sl_vod_cut_in(v, v->split.at[n], e.grid.out, SL_ROUND_NEAREST);
+    e.to = sl_vod_cut_in(v, sl_cuts_end(&v->split, n), e.grid.out, SL_ROUND_NEAREST);
     enum sl_status st = sl_decode_open(&e.decoder, &v->tracks[v->picture], &params, err);
     if (st == SL_OK) {
         st = sl_scaler_create(&e.scaler, &scale, err);
@@ -388,7 +388,7 @@ enum sl_status vod_encode(struct vod_job *j, const struct vod_rung *rung, size_t
         st = open_encoder(v, rung, &e.encoder, err);
     }
     if (st == SL_OK) {
-        st = vod_seek(j, v->picture, n == 0 ? VOD_FIRST : v->split.at[n] + v->zero,
+        st = sl_vod_seek(j, v->picture, n == 0 ? VOD_FIRST : v->split.at[n] + v->zero,
                       UINT64_C(1) << v->picture, err);
     }
     if (st == SL_OK) {

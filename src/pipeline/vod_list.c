@@ -54,9 +54,9 @@ enum sl_status sl_vod_playlist(struct sl_vod *v, const char *name, enum sl_vod_f
                        name);
     }
     sl_playlist_init(&p);
-    enum sl_status st = vod_table(v, r, &c, cancel, err);
+    enum sl_status st = sl_vod_table(v, r, &c, cancel, err);
     if (st == SL_OK) {
-        vod_table_shown(v, r, &c);
+        sl_vod_table_shown(v, r, &c);
         p.timebase = c.timebase;
         p.target = sl_cuts_target(&c);
         p.extension = r->kind == SL_KIND_SUBTITLE ? "vtt" : format == SL_VOD_TS ? "ts" : "m4s";
@@ -122,7 +122,7 @@ static enum sl_status video_rates(const struct sl_vod *v, const struct sl_vod_re
         return source_rates(v, out, err);
     }
     /* The encoder keeps to maxrate over its buffer; boxes are a little more. */
-    const struct vod_rung *rung = vod_rung_of(v, r);
+    const struct vod_rung *rung = sl_vod_rung_of(v, r);
     *out = (struct rates){sl_muldiv(rung->maxrate + rung->buffer / 4, 21, 20, SL_ROUND_UP),
                           rung->bitrate, false};
     return SL_OK;
@@ -315,7 +315,7 @@ enum sl_status sl_vod_master(struct sl_vod *v, enum sl_vod_format format,
                              const struct sl_vod_links *links, struct sl_writer *out,
                              const struct sl_cancel *cancel, struct sl_error *err)
 {
-    enum sl_status st = vod_need_ends(v, cancel, err);
+    enum sl_status st = sl_vod_need_ends(v, cancel, err);
     if (st != SL_OK) {
         return st;
     }

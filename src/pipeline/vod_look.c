@@ -13,7 +13,7 @@
 
 #define SAMPLED 64 /* packets of sound whose sizes tell its rate */
 
-int64_t vod_grid_place(const struct vod_grid *g, int64_t time)
+int64_t sl_vod_grid_place(const struct vod_grid *g, int64_t time)
 {
     int64_t at = sl_rescale(time - g->zero, g->in, g->out, SL_ROUND_NEAREST);
     if (g->frame <= 0) {
@@ -154,7 +154,7 @@ static void relay(const struct sl_cancel *from, struct sl_remux *r)
     }
 }
 
-enum sl_status vod_look(struct sl_vod *v, struct vod_reader *reader, const struct sl_cancel *cancel,
+enum sl_status sl_vod_look(struct sl_vod *v, struct vod_reader *reader, const struct sl_cancel *cancel,
                         struct sl_error *err)
 {
     struct sl_remux_params *p = sl_alloc_zero(sizeof *p);

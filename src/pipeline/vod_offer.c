@@ -14,7 +14,7 @@
 
 #define REORDER_MAX 4 /* reference pictures that any preset of x264 up to "medium" asks for */
 
-bool vod_plays(enum sl_codec codec)
+bool sl_vod_plays(enum sl_codec codec)
 {
     switch (codec) {
     case SL_CODEC_H264:
@@ -33,7 +33,7 @@ bool vod_plays(enum sl_codec codec)
     }
 }
 
-bool vod_ts_carries(enum sl_codec codec)
+bool sl_vod_ts_carries(enum sl_codec codec)
 {
     return codec == SL_CODEC_H264 || codec == SL_CODEC_HEVC || codec == SL_CODEC_AAC;
 }
@@ -69,7 +69,7 @@ static enum sl_status offer_source(struct sl_vod *v)
 {
     const struct vod_track *k = &v->known[v->picture];
     char codecs[SL_CODEC_STRING_MAX];
-    if (!k->passable || !vod_plays(k->facts.out.codec) ||
+    if (!k->passable || !sl_vod_plays(k->facts.out.codec) ||
         sl_codec_string(&k->facts.out, codecs, NULL) != SL_OK) {
         return SL_OK;
     }
@@ -81,7 +81,7 @@ static enum sl_status offer_source(struct sl_vod *v)
         (void)snprintf(r->name, sizeof r->name, "source");
         (void)snprintf(r->codecs, sizeof r->codecs, "%s", codecs);
         r->copy = r->is_default = true;
-        r->ts = vod_ts_carries(k->facts.out.codec);
+        r->ts = sl_vod_ts_carries(k->facts.out.codec);
         displayed(&k->facts.out, &r->width, &r->height);
         r->frame_rate = v->tracks[v->picture].frame_rate;
     }
@@ -146,7 +146,7 @@ static enum sl_status offer_rungs(struct sl_vod *v, struct sl_error *err)
     return st;
 }
 
-const struct vod_rung *vod_rung_of(const struct sl_vod *v, const struct sl_vod_rendition *r)
+const struct vod_rung *sl_vod_rung_of(const struct sl_vod *v, const struct sl_vod_rendition *r)
 {
     for (size_t i = 0; i < v->rung_count; i++) {
         if (strcmp(v->rungs[i].name, r->name) == 0) {
@@ -176,7 +176,7 @@ static void offer_sound(struct sl_vod *v, size_t track, bool can_convert)
     const struct vod_track *k = &v->known[track];
     const struct sl_track *t = k->passable ? &k->facts.out : &v->tracks[track];
     char codecs[SL_CODEC_STRING_MAX];
-    if (k->passable && vod_plays(t->codec) && k->grid.frame > 0 &&
+    if (k->passable && sl_vod_plays(t->codec) && k->grid.frame > 0 &&
         sl_codec_string(t, codecs, NULL) == SL_OK) {
         struct sl_vod_rendition *r = add(v, SL_KIND_AUDIO, track);
         if (r) {
@@ -185,7 +185,7 @@ static void offer_sound(struct sl_vod *v, size_t track, bool can_convert)
             r->copy = true;
             r->channels = t->channels;
             r->is_default = track == v->sound;
-            r->ts = v->picture == v->info.track_count && vod_ts_carries(t->codec);
+            r->ts = v->picture == v->info.track_count && sl_vod_ts_carries(t->codec);
             set_title(v, r, "sound");
         }
     }
@@ -214,7 +214,7 @@ static void offer_text(struct sl_vod *v, size_t track)
     }
 }
 
-enum sl_status vod_offer(struct sl_vod *v, struct sl_error *err)
+enum sl_status sl_vod_offer(struct sl_vod *v, struct sl_error *err)
 {
     const struct sl_coder_ops *ops = NULL;
     enum sl_status st = SL_OK;

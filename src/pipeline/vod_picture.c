@@ -37,7 +37,7 @@ static enum sl_status init(struct pictures *p, struct vod_job *j, int64_t from, 
     }
     *p->t = *facts;
     sl_remux_dts_resume(&p->t->dts, &facts->dts);
-    return vod_seek(j, v->picture, p->from, UINT64_C(1) << v->picture, err);
+    return sl_vod_seek(j, v->picture, p->from, UINT64_C(1) << v->picture, err);
 }
 
 static void clear(struct pictures *p)
@@ -56,7 +56,7 @@ static enum sl_status next(struct pictures *p, struct sl_packet **out, struct sl
 {
     for (;;) {
         struct sl_packet *q = NULL;
-        enum sl_status st = vod_read(p->job, &q, err);
+        enum sl_status st = sl_vod_read(p->job, &q, err);
         *out = NULL;
         if (st == SL_EOF) {
             p->ended = true;
@@ -65,7 +65,7 @@ static enum sl_status next(struct pictures *p, struct sl_packet **out, struct sl
         if (st != SL_OK) {
             return st;
         }
-        int64_t time = vod_time(q);
+        int64_t time = sl_vod_time(q);
         bool wanted = q->track == p->track && sl_remux_has_picture(p->t, q);
         if (wanted && !p->inside) {
             /* The very first one must be one that decoding can start at. */
@@ -136,7 +136,7 @@ static enum sl_status pop(struct pictures *p, struct vod_run *run, struct sl_err
             q->pts -= p->t->zero;
             q->dts -= p->t->zero;
             q->track = 0;
-            st = vod_run_add(run, q, err);
+            st = sl_vod_run_add(run, q, err);
         } else {
             sl_packet_unref(&q);
         }
@@ -205,7 +205,7 @@ static enum sl_status collect(struct pictures *p, struct vod_run *run, struct sl
     return st;
 }
 
-enum sl_status vod_pictures(struct vod_job *j, int64_t from, int64_t to, struct vod_run *run,
+enum sl_status sl_vod_pictures(struct vod_job *j, int64_t from, int64_t to, struct vod_run *run,
                             struct sl_error *err)
 {
     struct pictures p;
@@ -266,7 +266,7 @@ static bool is_idr(const struct pictures *p, const struct sl_packet *q)
     return false;
 }
 
-enum sl_status vod_edge_at(struct vod_job *j, int64_t from, struct vod_edge *out,
+enum sl_status sl_vod_edge_at(struct vod_job *j, int64_t from, struct vod_edge *out,
                            struct sl_error *err)
 {
     struct pictures p;

@@ -13,7 +13,7 @@
 
 /* ---- readers ------------------------------------------------------------------------------ */
 
-void vod_reader_close(struct vod_reader **reader)
+void sl_vod_reader_close(struct vod_reader **reader)
 {
     struct vod_reader *r = *reader;
     if (!r) {
@@ -26,7 +26,7 @@ void vod_reader_close(struct vod_reader **reader)
     sl_free(r);
 }
 
-enum sl_status vod_reader_open(struct sl_vod *v, struct vod_reader **out, struct sl_error *err)
+enum sl_status sl_vod_reader_open(struct sl_vod *v, struct vod_reader **out, struct sl_error *err)
 {
     struct sl_demux_params params = {.log = v->log};
     struct vod_reader *r = sl_alloc_zero(sizeof *r);
@@ -57,7 +57,7 @@ enum sl_status vod_reader_open(struct sl_vod *v, struct vod_reader **out, struct
                      r->demuxer->format);
     }
     if (st != SL_OK) {
-        vod_reader_close(&r);
+        sl_vod_reader_close(&r);
         return st;
     }
     *out = r;
@@ -82,12 +82,12 @@ static enum sl_status stopped(struct sl_error *err)
     return sl_fail(err, SL_ECANCELLED, NULL, "stopped on request");
 }
 
-enum sl_status vod_check(const struct vod_job *j, struct sl_error *err)
+enum sl_status sl_vod_check(const struct vod_job *j, struct sl_error *err)
 {
     return sl_cancelled(j->cancel) ? stopped(err) : SL_OK;
 }
 
-enum sl_status vod_begin(struct vod_job *j, struct sl_vod *v, const struct sl_cancel *cancel,
+enum sl_status sl_vod_begin(struct vod_job *j, struct sl_vod *v, const struct sl_cancel *cancel,
                          struct sl_error *err)
 {
     bool make = false;
@@ -109,7 +109,7 @@ enum sl_status vod_begin(struct vod_job *j, struct sl_vod *v, const struct sl_ca
     }
     (void)pthread_mutex_unlock(&v->lock);
     if (make) {
-        st = vod_reader_open(v, &j->reader, err);
+        st = sl_vod_reader_open(v, &j->reader, err);
         if (st != SL_OK) {
             (void)pthread_mutex_lock(&v->lock);
             v->readers--;
@@ -120,7 +120,7 @@ enum sl_status vod_begin(struct vod_job *j, struct sl_vod *v, const struct sl_ca
     return st;
 }
 
-void vod_end(struct vod_job *j)
+void sl_vod_end(struct vod_job *j)
 {
     struct sl_vod *v = j->vod;
     if (!v || !j->reader) {
@@ -135,11 +135,11 @@ void vod_end(struct vod_job *j)
     j->reader = NULL;
 }
 
-enum sl_status vod_seek(struct vod_job *j, size_t track, int64_t time, uint64_t set,
+enum sl_status sl_vod_seek(struct vod_job *j, size_t track, int64_t time, uint64_t set,
                         struct sl_error *err)
 {
     struct sl_demuxer *d = j->reader->demuxer;
-    enum sl_status st = vod_check(j, err);
+    enum sl_status st = sl_vod_check(j, err);
     /* Where times start anew only who comes from the beginning knows which ones are meant. */
     if (j->vod->jumped) {
         time = VOD_FIRST + 1;
@@ -158,11 +158,11 @@ enum sl_status vod_seek(struct vod_job *j, size_t track, int64_t time, uint64_t 
     return st;
 }
 
-enum sl_status vod_read(struct vod_job *j, struct sl_packet **out, struct sl_error *err)
+enum sl_status sl_vod_read(struct vod_job *j, struct sl_packet **out, struct sl_error *err)
 {
     struct sl_demuxer *d = j->reader->demuxer;
     struct sl_error why = {0};
-    enum sl_status st = vod_check(j, err);
+    enum sl_status st = sl_vod_check(j, err);
     *out = NULL;
     if (st != SL_OK) {
         return st;
@@ -182,14 +182,14 @@ enum sl_status vod_read(struct vod_job *j, struct sl_packet **out, struct sl_err
     return st;
 }
 
-int64_t vod_time(const struct sl_packet *p)
+int64_t sl_vod_time(const struct sl_packet *p)
 {
     return p->pts != SL_NO_TIME ? p->pts : p->dts;
 }
 
 /* ---- once ---------------------------------------------------------------------------------- */
 
-enum sl_status vod_once(struct sl_vod *v, struct vod_once *once,
+enum sl_status sl_vod_once(struct sl_vod *v, struct vod_once *once,
                         enum sl_status (*work)(struct vod_job *j, void *arg, struct sl_error *err),
                         void *arg, const struct sl_cancel *cancel, struct sl_error *err)
 {
@@ -207,11 +207,11 @@ enum sl_status vod_once(struct sl_vod *v, struct vod_once *once,
     if (known || !ours) {
         return known ? SL_OK : stopped(err);
     }
-    st = vod_begin(&job, v, cancel, err);
+    st = sl_vod_begin(&job, v, cancel, err);
     if (st == SL_OK) {
         st = work(&job, arg, err);
     }
-    vod_end(&job);
+    sl_vod_end(&job);
     (void)pthread_mutex_lock(&v->lock);
     once->state = st == SL_OK ? VOD_KNOWN : VOD_UNKNOWN;
     (void)pthread_cond_broadcast(&v->changed);
@@ -221,7 +221,7 @@ enum sl_status vod_once(struct sl_vod *v, struct vod_once *once,
 
 /* ---- runs ---------------------------------------------------------------------------------- */
 
-enum sl_status vod_run_add(struct vod_run *run, struct sl_packet *p, struct sl_error *err)
+enum sl_status sl_vod_run_add(struct vod_run *run, struct sl_packet *p, struct sl_error *err)
 {
     enum sl_status st = SL_OK;
     run->memory += sl_remux_memory_of(p);
@@ -242,7 +242,7 @@ enum sl_status vod_run_add(struct vod_run *run, struct sl_packet *p, struct sl_e
     return SL_OK;
 }
 
-void vod_run_clear(struct vod_run *run)
+void sl_vod_run_clear(struct vod_run *run)
 {
     for (size_t i = 0; i < run->count; i++) {
         sl_packet_unref(&run->items[i]);

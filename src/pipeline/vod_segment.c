@@ -21,7 +21,7 @@ struct part {
 static void part_clear(struct part *p)
 {
     sl_track_clear(&p->track);
-    vod_run_clear(&p->run);
+    sl_vod_run_clear(&p->run);
 }
 
 static enum sl_status no_such(const struct sl_vod *v, const char *name, struct sl_error *err)
@@ -43,12 +43,12 @@ static enum sl_status describe(struct sl_vod *v, const struct sl_vod_rendition *
         return sl_track_copy(&p->track, &k->facts.out, err);
     }
     if (r->kind == SL_KIND_AUDIO) {
-        st = vod_need_ends(v, cancel, err);
-        st = st == SL_OK ? vod_need_decoded(v, r->track, cancel, err) : st;
+        st = sl_vod_need_ends(v, cancel, err);
+        st = st == SL_OK ? sl_vod_need_decoded(v, r->track, cancel, err) : st;
         st = st == SL_OK ? sl_track_copy(&p->track, &k->decoded.aac, err) : st;
     } else {
-        st = vod_need_picture(v, cancel, err);
-        st = st == SL_OK ? vod_rung_track(v, vod_rung_of(v, r), &p->track, err) : st;
+        st = sl_vod_need_picture(v, cancel, err);
+        st = st == SL_OK ? sl_vod_rung_track(v, sl_vod_rung_of(v, r), &p->track, err) : st;
     }
     (void)memcpy(p->track.language, v->tracks[r->track].language, sizeof p->track.language);
     return st;
@@ -116,7 +116,7 @@ static enum sl_status copied_pictures(struct vod_job *j, size_t n, struct part *
     if (n >= c->count) {
         return beyond(j->vod, n, c->count, err);
     }
-    return vod_pictures(j, n == 0 ? VOD_FIRST : c->at[n],
+    return sl_vod_pictures(j, n == 0 ? VOD_FIRST : c->at[n],
                         n + 1 < c->count ? c->at[n + 1] : VOD_LAST, &p->run, err);
 }
 
@@ -124,10 +124,10 @@ static enum sl_status sound(struct vod_job *j, const struct sl_vod_rendition *r,
                             int64_t to, bool first, struct part *p, struct sl_error *err)
 {
     if (r->copy) {
-        return vod_sounds(j, r->track, first ? VOD_FIRST : from, to, &p->run, err);
+        return sl_vod_sounds(j, r->track, first ? VOD_FIRST : from, to, &p->run, err);
     }
     /* The first packet is the coder's priming. */
-    return vod_convert(j, r->track, first ? -AAC_FRAME : from, to, &p->run, err);
+    return sl_vod_convert(j, r->track, first ? -AAC_FRAME : from, to, &p->run, err);
 }
 
 static enum sl_status sound_of(struct vod_job *j, const struct sl_vod_rendition *r,
@@ -147,7 +147,7 @@ static const struct sl_vod_rendition *beside(const struct sl_vod *v)
     for (size_t i = 0; i < v->info.rendition_count; i++) {
         const struct sl_vod_rendition *r = &v->renditions[i];
         if (r->kind == SL_KIND_AUDIO && r->track == v->sound && !found &&
-            (!r->copy || vod_ts_carries(v->known[r->track].facts.out.codec))) {
+            (!r->copy || sl_vod_ts_carries(v->known[r->track].facts.out.codec))) {
             found = r;
         }
     }
@@ -161,7 +161,7 @@ static int64_t at_cut(const struct sl_vod *v, const struct sl_vod_rendition *r, 
     struct sl_rational tb = r->copy ? k->facts.out.timebase : sl_rational(1, k->decoded.out_rate);
     int64_t origin = r->copy ? k->grid.origin - k->facts.zero : 0;
     int64_t step = r->copy ? k->grid.frame : AAC_FRAME;
-    int64_t at = vod_cut_in(v, cut, tb, SL_ROUND_UP);
+    int64_t at = sl_vod_cut_in(v, cut, tb, SL_ROUND_UP);
     return origin + sl_muldiv(at - origin, 1, step, SL_ROUND_UP) * step;
 }
 
@@ -214,19 +214,19 @@ static enum sl_status need(struct sl_vod *v, const struct sl_vod_rendition *r,
                            const struct sl_cancel *cancel, struct sl_error *err)
 {
     const struct sl_vod_rendition *other = format == SL_VOD_TS ? beside(v) : NULL;
-    enum sl_status st = vod_need_cuts(v, cancel, err);
+    enum sl_status st = sl_vod_need_cuts(v, cancel, err);
     *table = (struct sl_cuts){.count = 0};
     if (st == SL_OK && r->kind == SL_KIND_VIDEO && r->copy && format == SL_VOD_FMP4) {
         return SL_OK; /* two cuts are all that it takes */
     }
-    st = st == SL_OK ? vod_need_ends(v, cancel, err) : st;
+    st = st == SL_OK ? sl_vod_need_ends(v, cancel, err) : st;
     if (st == SL_OK && r->kind == SL_KIND_VIDEO && !r->copy) {
-        st = vod_need_picture(v, cancel, err);
+        st = sl_vod_need_picture(v, cancel, err);
     } else if (st == SL_OK && r->kind != SL_KIND_VIDEO) {
-        st = vod_table(v, r, table, cancel, err);
+        st = sl_vod_table(v, r, table, cancel, err);
     }
     if (st == SL_OK && r->kind == SL_KIND_VIDEO && other && !other->copy) {
-        st = vod_need_decoded(v, other->track, cancel, err);
+        st = sl_vod_need_decoded(v, other->track, cancel, err);
     }
     return st;
 }
@@ -250,14 +250,14 @@ static enum sl_status segment(struct vod_job *j, const struct sl_vod_rendition *
         st = copied_pictures(j, n, &parts[0], err);
     } else {
         st = n < cuts->count
-                 ? vod_encode(j, vod_rung_of(v, r), n, &parts[0].run, &parts[0].track, err)
+                 ? sl_vod_encode(j, sl_vod_rung_of(v, r), n, &parts[0].run, &parts[0].track, err)
                  : beyond(v, n, cuts->count, err);
     }
     if (st == SL_OK && other) {
         st = sound_beside(j, other, cuts, n, &parts[1], err);
     }
     /* The reader is free for others; what follows knows already what it asks for. */
-    vod_end(j);
+    sl_vod_end(j);
     if (st == SL_OK && (r->copy || r->kind == SL_KIND_AUDIO)) {
         st = describe(v, r, &parts[0], j->cancel, err);
     }
@@ -280,7 +280,7 @@ static enum sl_status text(struct vod_job *j, const struct sl_vod_rendition *r,
     if (n >= table->count) {
         return beyond(j->vod, n, table->count, err);
     }
-    return vod_text(j, r->track, sl_rescale(table->at[n], table->timebase, ms, SL_ROUND_NEAREST),
+    return sl_vod_text(j, r->track, sl_rescale(table->at[n], table->timebase, ms, SL_ROUND_NEAREST),
                     sl_rescale(sl_cuts_end(table, n), table->timebase, ms, SL_ROUND_NEAREST),
                     format, out, err);
 }
@@ -299,20 +299,20 @@ enum sl_status sl_vod_segment(struct sl_vod *v, const char *name, enum sl_vod_fo
     sl_chain_init(&made);
     enum sl_status st = need(v, r, format, &table, cancel, err);
     if (st == SL_OK) {
-        st = vod_begin(&j, v, cancel, err);
+        st = sl_vod_begin(&j, v, cancel, err);
     }
     if (st == SL_OK) {
         st = r->kind == SL_KIND_SUBTITLE ? text(&j, r, format, &table, n, &made, err)
                                          : segment(&j, r, format, &table, n, &made, err);
     }
-    vod_end(&j);
+    sl_vod_end(&j);
     if (st == SL_EAGAIN) {
         /* Its sound cannot be placed without knowing all that came before. */
-        st = vod_need_marks(v, r->kind == SL_KIND_AUDIO ? r->track : v->sound, cancel, err);
-        st = st == SL_OK ? vod_begin(&j, v, cancel, err) : st;
+        st = sl_vod_need_marks(v, r->kind == SL_KIND_AUDIO ? r->track : v->sound, cancel, err);
+        st = st == SL_OK ? sl_vod_begin(&j, v, cancel, err) : st;
         st = st == SL_OK ? segment(&j, r, format, &table, n, &made, err) : st;
     }
-    vod_end(&j);
+    sl_vod_end(&j);
     if (st == SL_OK) {
         st = sl_chain_move(out, &made, err);
     }

@@ -63,7 +63,7 @@ static enum sl_status put(struct sounds *s, struct sl_packet *p, struct vod_run 
     s->last = place;
     p->pts = p->dts = place;
     p->track = 0;
-    return vod_run_add(run, p, err);
+    return sl_vod_run_add(run, p, err);
 }
 
 static enum sl_status collect(struct sounds *s, struct vod_run *run, struct sl_error *err)
@@ -72,7 +72,7 @@ static enum sl_status collect(struct sounds *s, struct vod_run *run, struct sl_e
     enum sl_status st = SL_OK;
     while (st == SL_OK) {
         struct sl_packet *p = NULL;
-        st = vod_read(s->job, &p, err);
+        st = sl_vod_read(s->job, &p, err);
         if (st == SL_EOF) {
             return SL_OK;
         }
@@ -83,7 +83,7 @@ static enum sl_status collect(struct sounds *s, struct vod_run *run, struct sl_e
             sl_packet_unref(&p);
             continue;
         }
-        int64_t place = vod_grid_place(&k->grid, p->pts) - k->facts.zero;
+        int64_t place = sl_vod_grid_place(&k->grid, p->pts) - k->facts.zero;
         if (place >= s->to) {
             sl_packet_unref(&p);
             return SL_OK;
@@ -119,7 +119,7 @@ static enum sl_status end_at(struct vod_run *run, int64_t end, struct sl_error *
     return SL_OK;
 }
 
-enum sl_status vod_sounds(struct vod_job *j, size_t track, int64_t from, int64_t to,
+enum sl_status sl_vod_sounds(struct vod_job *j, size_t track, int64_t from, int64_t to,
                           struct vod_run *run, struct sl_error *err)
 {
     const struct vod_track *k = &j->vod->known[track];
@@ -130,7 +130,7 @@ enum sl_status vod_sounds(struct vod_job *j, size_t track, int64_t from, int64_t
         time = k->grid.zero +
                sl_rescale(from + k->facts.zero - back, k->grid.out, k->grid.in, SL_ROUND_DOWN);
     }
-    enum sl_status st = vod_seek(j, track, time, UINT64_C(1) << track, err);
+    enum sl_status st = sl_vod_seek(j, track, time, UINT64_C(1) << track, err);
     if (st == SL_OK) {
         st = collect(&s, run, err);
     }

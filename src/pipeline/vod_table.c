@@ -20,7 +20,7 @@ static bool has_picture(const struct sl_vod *v)
     return v->picture < v->info.track_count;
 }
 
-int64_t vod_cut_in(const struct sl_vod *v, int64_t cut, struct sl_rational timebase,
+int64_t sl_vod_cut_in(const struct sl_vod *v, int64_t cut, struct sl_rational timebase,
                    enum sl_rounding rounding)
 {
     return sl_rescale(cut, v->zero_base, timebase, rounding);
@@ -106,7 +106,7 @@ static bool is_plausible(const struct sl_vod *v)
     return true;
 }
 
-enum sl_status vod_take_index(struct sl_vod *v, struct sl_demuxer *d, bool *found,
+enum sl_status sl_vod_take_index(struct sl_vod *v, struct sl_demuxer *d, bool *found,
                               struct sl_error *err)
 {
     struct sl_index x = {.count = 0};
@@ -139,7 +139,7 @@ static enum sl_status scan(struct vod_job *j, void *arg, struct sl_error *err)
 {
     struct sl_vod *v = j->vod;
     struct sl_index x = {.count = 0};
-    enum sl_status st = vod_seek(j, v->picture, VOD_FIRST, UINT64_C(1) << v->picture, err);
+    enum sl_status st = sl_vod_seek(j, v->picture, VOD_FIRST, UINT64_C(1) << v->picture, err);
     (void)arg;
     if (st == SL_OK && v->may_jump) {
         j->jumping = true;
@@ -148,11 +148,11 @@ static enum sl_status scan(struct vod_job *j, void *arg, struct sl_error *err)
     }
     while (st == SL_OK) {
         struct sl_packet *p = NULL;
-        st = vod_read(j, &p, err);
+        st = sl_vod_read(j, &p, err);
         if (st != SL_OK) {
             break;
         }
-        int64_t time = vod_time(p), size = p->payload.size;
+        int64_t time = sl_vod_time(p), size = p->payload.size;
         bool ours = p->track == v->picture;
         bool key = ours && (p->flags & SL_PACKET_KEY) && time != SL_NO_TIME;
         sl_packet_unref(&p);
@@ -175,9 +175,9 @@ static enum sl_status scan(struct vod_job *j, void *arg, struct sl_error *err)
     return st;
 }
 
-enum sl_status vod_need_cuts(struct sl_vod *v, const struct sl_cancel *cancel, struct sl_error *err)
+enum sl_status sl_vod_need_cuts(struct sl_vod *v, const struct sl_cancel *cancel, struct sl_error *err)
 {
-    return has_picture(v) ? vod_once(v, &v->indexing, scan, NULL, cancel, err) : SL_OK;
+    return has_picture(v) ? sl_vod_once(v, &v->indexing, scan, NULL, cancel, err) : SL_OK;
 }
 
 /* ---- ends ---------------------------------------------------------------------------------- */
@@ -195,13 +195,13 @@ static void set_end(struct sl_vod *v, size_t i)
                          ? sl_rescale(k->last_duration, in, out, SL_ROUND_NEAREST)
                          : 1;
     length -= k->trim > 0 ? k->trim : 0;
-    k->end = vod_grid_place(&k->grid, k->last) + (length > 0 ? length : 1) - k->facts.zero;
+    k->end = sl_vod_grid_place(&k->grid, k->last) + (length > 0 ? length : 1) - k->facts.zero;
 }
 
 static void note_last(struct sl_vod *v, const struct sl_packet *p)
 {
     struct vod_track *k = p->track < v->info.track_count ? &v->known[p->track] : NULL;
-    int64_t time = vod_time(p);
+    int64_t time = sl_vod_time(p);
     if (!k || time == SL_NO_TIME || p->payload.size == 0 ||
         (k->last != SL_NO_TIME && time < k->last)) {
         return;
@@ -215,10 +215,10 @@ static void note_last(struct sl_vod *v, const struct sl_packet *p)
 static enum sl_status read_tail(struct vod_job *j, size_t track, int64_t time, uint64_t set,
                                 struct sl_error *err)
 {
-    enum sl_status st = vod_seek(j, track, time, set, err);
+    enum sl_status st = sl_vod_seek(j, track, time, set, err);
     while (st == SL_OK) {
         struct sl_packet *p = NULL;
-        st = vod_read(j, &p, err);
+        st = sl_vod_read(j, &p, err);
         if (st == SL_OK) {
             note_last(j->vod, p);
         }
@@ -293,10 +293,10 @@ static enum sl_status find_ends(struct vod_job *j, void *arg, struct sl_error *e
     return st;
 }
 
-enum sl_status vod_need_ends(struct sl_vod *v, const struct sl_cancel *cancel, struct sl_error *err)
+enum sl_status sl_vod_need_ends(struct sl_vod *v, const struct sl_cancel *cancel, struct sl_error *err)
 {
-    enum sl_status st = vod_need_cuts(v, cancel, err);
-    return st == SL_OK ? vod_once(v, &v->ending, find_ends, NULL, cancel, err) : st;
+    enum sl_status st = sl_vod_need_cuts(v, cancel, err);
+    return st == SL_OK ? sl_vod_once(v, &v->ending, find_ends, NULL, cancel, err) : st;
 }
 
 /* ---- edges --------------------------------------------------------------------------------- */
@@ -307,10 +307,10 @@ static enum sl_status assume_edges(struct vod_job *j, struct vod_edge *e, struct
 {
     struct sl_vod *v = j->vod;
     const struct sl_remux_track *t = &v->known[v->picture].facts;
-    enum sl_status st = vod_edge_at(j, VOD_FIRST, &e[0], err);
+    enum sl_status st = sl_vod_edge_at(j, VOD_FIRST, &e[0], err);
     for (size_t i = 1; i <= v->real.count && st == SL_OK; i++) {
         int64_t cut = i < v->real.count ? v->real.at[i] : v->real.end;
-        e[i] = (struct vod_edge){.dts = vod_cut_in(v, cut, t->out.timebase, SL_ROUND_NEAREST) -
+        e[i] = (struct vod_edge){.dts = sl_vod_cut_in(v, cut, t->out.timebase, SL_ROUND_NEAREST) -
                                         (e[0].earliest - e[0].dts),
                                  .closed = t->out.codec != SL_CODEC_H264 &&
                                            t->out.codec != SL_CODEC_HEVC};
@@ -328,16 +328,16 @@ static enum sl_status look_at_edges(struct vod_job *j, struct vod_edge *e, struc
     size_t last = v->real.count - 1;
     enum sl_status st = SL_OK;
     for (size_t i = 0; i < v->real.count && st == SL_OK; i++) {
-        st = vod_edge_at(j, i == 0 ? VOD_FIRST : v->real.at[i], &e[i], err);
+        st = sl_vod_edge_at(j, i == 0 ? VOD_FIRST : v->real.at[i], &e[i], err);
         if (st == SL_OK && i > 0 && e[i].dts <= e[i - 1].dts) {
             st = sl_fail(err, SL_EDATA, v->where, "segment %zu would hold no time", i - 1);
         }
     }
     if (st == SL_OK) {
-        st = vod_pictures(j, last == 0 ? VOD_FIRST : v->real.at[last], VOD_LAST, &run, err);
+        st = sl_vod_pictures(j, last == 0 ? VOD_FIRST : v->real.at[last], VOD_LAST, &run, err);
         e[last + 1] = (struct vod_edge){.dts = run.end, .closed = true};
     }
-    vod_run_clear(&run);
+    sl_vod_run_clear(&run);
     return st;
 }
 
@@ -363,12 +363,12 @@ static enum sl_status find_edges(struct vod_job *j, void *arg, struct sl_error *
     return SL_OK;
 }
 
-enum sl_status vod_need_edges(struct sl_vod *v, const struct sl_cancel *cancel,
+enum sl_status sl_vod_need_edges(struct sl_vod *v, const struct sl_cancel *cancel,
                               struct sl_error *err)
 {
-    enum sl_status st = vod_need_ends(v, cancel, err);
+    enum sl_status st = sl_vod_need_ends(v, cancel, err);
     return st == SL_OK && has_picture(v) && v->known[v->picture].passable
-               ? vod_once(v, &v->edging, find_edges, NULL, cancel, err)
+               ? sl_vod_once(v, &v->edging, find_edges, NULL, cancel, err)
                : st;
 }
 
@@ -377,7 +377,7 @@ enum sl_status vod_need_edges(struct sl_vod *v, const struct sl_cancel *cancel,
 static enum sl_status picture_table(struct sl_vod *v, struct sl_cuts *out,
                                     const struct sl_cancel *cancel, struct sl_error *err)
 {
-    enum sl_status st = vod_need_edges(v, cancel, err);
+    enum sl_status st = sl_vod_need_edges(v, cancel, err);
     *out = (struct sl_cuts){.timebase = v->known[v->picture].facts.out.timebase};
     out->at = st == SL_OK ? sl_alloc_array(v->real.count, sizeof *out->at) : NULL;
     if (!out->at) {
@@ -412,7 +412,7 @@ static enum sl_status converted_table(struct sl_vod *v, const struct sl_vod_rend
                                       struct sl_cuts *out, const struct sl_cancel *cancel,
                                       struct sl_error *err)
 {
-    enum sl_status st = vod_need_decoded(v, r->track, cancel, err);
+    enum sl_status st = sl_vod_need_decoded(v, r->track, cancel, err);
     const struct vod_decoded *d = &v->known[r->track].decoded;
     if (st != SL_OK) {
         return st;
@@ -445,14 +445,14 @@ static enum sl_status text_table(struct sl_vod *v, struct sl_cuts *out,
                : converted_table(v, &sound, out, cancel, err);
 }
 
-enum sl_status vod_table(struct sl_vod *v, const struct sl_vod_rendition *r, struct sl_cuts *out,
+enum sl_status sl_vod_table(struct sl_vod *v, const struct sl_vod_rendition *r, struct sl_cuts *out,
                          const struct sl_cancel *cancel, struct sl_error *err)
 {
     *out = (struct sl_cuts){.count = 0};
     if (r->kind == SL_KIND_VIDEO && r->copy) {
         return picture_table(v, out, cancel, err);
     }
-    enum sl_status st = vod_need_ends(v, cancel, err);
+    enum sl_status st = sl_vod_need_ends(v, cancel, err);
     if (st != SL_OK) {
         return st;
     }
@@ -466,7 +466,7 @@ enum sl_status vod_table(struct sl_vod *v, const struct sl_vod_rendition *r, str
     }
 }
 
-void vod_table_shown(const struct sl_vod *v, const struct sl_vod_rendition *r, struct sl_cuts *c)
+void sl_vod_table_shown(const struct sl_vod *v, const struct sl_vod_rendition *r, struct sl_cuts *c)
 {
     int64_t first = c->at[0], end = sl_cuts_end(c, 0);
     if (r->kind == SL_KIND_VIDEO && r->copy) {

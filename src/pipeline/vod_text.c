@@ -46,12 +46,12 @@ static enum sl_status write_cues(struct vod_job *j, size_t track, int64_t from, 
     struct sl_rational in = v->tracks[track].timebase;
     int64_t zero = sl_rescale(v->zero, v->zero_base, ms, SL_ROUND_NEAREST);
     enum sl_status st =
-        vod_seek(j, track, sl_rescale(from + zero - LONGEST_MS, ms, in, SL_ROUND_DOWN),
+        sl_vod_seek(j, track, sl_rescale(from + zero - LONGEST_MS, ms, in, SL_ROUND_DOWN),
                  UINT64_C(1) << track, err);
     while (st == SL_OK) {
         struct sl_packet *p = NULL;
         bool done = false;
-        st = vod_read(j, &p, err);
+        st = sl_vod_read(j, &p, err);
         if (st == SL_OK && p->track == track && p->pts != SL_NO_TIME && p->duration > 0) {
             int64_t start = sl_rescale(p->pts, in, ms, SL_ROUND_NEAREST) - zero;
             int64_t end = sl_rescale(p->pts + p->duration, in, ms, SL_ROUND_NEAREST) - zero;
@@ -69,7 +69,7 @@ static enum sl_status write_cues(struct vod_job *j, size_t track, int64_t from, 
     return st == SL_EOF ? SL_OK : st;
 }
 
-enum sl_status vod_text(struct vod_job *j, size_t track, int64_t from, int64_t to,
+enum sl_status sl_vod_text(struct vod_job *j, size_t track, int64_t from, int64_t to,
                         enum sl_vod_format format, struct sl_chain *out, struct sl_error *err)
 {
     struct sl_writer w;

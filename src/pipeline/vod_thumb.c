@@ -34,10 +34,10 @@ static enum sl_status go_to(struct vod_job *j, size_t track, struct sl_rational 
     if (track == v->picture) {
         at = v->zero +
              sl_rescale(time.num, sl_rational(1, time.den), v->zero_base, SL_ROUND_NEAREST);
-        return vod_seek(j, track, at, UINT64_C(1) << track, err);
+        return sl_vod_seek(j, track, at, UINT64_C(1) << track, err);
     }
     /* A cover has no times to go to; where it cannot be sought it comes first anyway. */
-    enum sl_status st = vod_seek(j, track, VOD_FIRST, UINT64_C(1) << track, NULL);
+    enum sl_status st = sl_vod_seek(j, track, VOD_FIRST, UINT64_C(1) << track, NULL);
     return st == SL_EINVAL || st == SL_EUNSUPPORTED ? SL_OK : st;
 }
 
@@ -50,7 +50,7 @@ static enum sl_status decode(struct vod_job *j, size_t track, struct sl_frame **
     enum sl_status st = sl_decode_open(&d, &j->vod->tracks[track], &params, err);
     for (int i = 0; i < TRIES && st == SL_OK && !*out; i++) {
         struct sl_packet *p = NULL;
-        st = vod_read(j, &p, err);
+        st = sl_vod_read(j, &p, err);
         if (st == SL_OK && p->track != track) {
             sl_packet_unref(&p);
             continue;
@@ -179,14 +179,14 @@ static enum sl_status take(struct sl_vod *v, size_t track, struct sl_rational ti
                            struct sl_error *err)
 {
     struct vod_job j = {.vod = NULL};
-    enum sl_status st = vod_begin(&j, v, cancel, err);
+    enum sl_status st = sl_vod_begin(&j, v, cancel, err);
     if (st == SL_OK) {
         st = go_to(&j, track, time, err);
     }
     if (st == SL_OK) {
         st = decode(&j, track, out, err);
     }
-    vod_end(&j);
+    sl_vod_end(&j);
     return st;
 }
 

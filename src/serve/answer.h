@@ -14,7 +14,7 @@ struct sl_answer {
 
 SL_NODISCARD enum sl_status sl_answer_create(struct sl_answer **out, struct sl_error *err);
 struct sl_answer *sl_answer_ref(struct sl_answer *a);
-void sl_answer_unref(struct sl_answer **a); /* NULL and *NULL are fine; zeroes the pointer */
+void sl_answer_unref(struct sl_answer **out); /* NULL and *NULL are fine; zeroes the pointer */
 /* An open file as an answer: takes fd, whatever it returns. */
 SL_NODISCARD enum sl_status sl_answer_file(struct sl_answer **out, int fd, const char *name,
                                            struct sl_error *err);

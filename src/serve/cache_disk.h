@@ -17,7 +17,7 @@ struct sl_cache_disk;
 SL_NODISCARD enum sl_status sl_cache_disk_open(struct sl_cache_disk **out, const char *directory,
                                                int64_t limit, const struct sl_log *log,
                                                struct sl_error *err);
-void sl_cache_disk_close(struct sl_cache_disk **c);
+void sl_cache_disk_close(struct sl_cache_disk **out);
 /* A reference for the caller, or NULL. */
 struct sl_answer *sl_cache_disk_get(struct sl_cache_disk *c, const char *key);
 void sl_cache_disk_put(struct sl_cache_disk *c, const char *key, const struct sl_chain *chain);

@@ -38,7 +38,9 @@ static void destroy(struct sl_conn *c)
     if (c->next) {
         c->next->prev = c->prev;
     }
-    sl_media_leave(&c->ahead);
+    for (size_t i = 0; i < SL_CONN_AHEAD; i++) {
+        sl_media_leave(&c->ahead[i]);
+    }
     sl_conn_drop_answer(c);
     sl_request_clear(&c->request);
     if (c->timer) {
@@ -105,10 +107,11 @@ static void answer_made(struct sl_conn *c)
     sl_reply_init(&reply);
     sl_site_finish(&server->site, &visit, want, &c->waiter, &reply);
     sl_answer_unref(&c->waiter.answer);
-    /* What was made ahead for this viewer has been asked for, or is of no use any more. */
-    sl_media_leave(&c->ahead);
     if (follow) {
-        sl_media_ahead(server->site.media, want, &c->ahead);
+        struct sl_waiter *ahead = &c->ahead[c->ahead_next++ % SL_CONN_AHEAD];
+
+        sl_media_leave(ahead); /* asked for by now, or of no use any more */
+        sl_media_ahead(server->site.media, want, ahead);
     }
     sl_media_want_destroy(&want);
     sl_conn_send(c, &reply);
@@ -347,11 +350,11 @@ static struct bufferevent *wrap(struct sl_loop *loop, int fd)
 
 static void set_up_waiters(struct sl_conn *c)
 {
-    c->waiter.port = c->ahead.port = &c->loop->port;
-    c->waiter.opaque = c->ahead.opaque = c;
-    c->waiter.done = on_made;
-    c->ahead.done = on_ahead;
-    c->ahead.ahead = true;
+    c->waiter = (struct sl_waiter){.port = &c->loop->port, .done = on_made, .opaque = c};
+    for (size_t i = 0; i < SL_CONN_AHEAD; i++) {
+        c->ahead[i] = (struct sl_waiter){
+            .port = &c->loop->port, .done = on_ahead, .opaque = c, .ahead = true};
+    }
 }
 
 enum sl_status sl_conn_open(struct sl_loop *loop, int fd, bool busy, struct sl_error *err)

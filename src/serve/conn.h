@@ -14,6 +14,8 @@
 #include "serve/reply.h"
 #include "serve/request.h"
 
+#define SL_CONN_AHEAD 2
+
 struct sl_conn {
     struct sl_loop *loop;
     struct sl_conn *prev, *next;
@@ -43,7 +45,9 @@ struct sl_conn {
     /* What has to be made first. */
     struct sl_media_want *want;
     struct sl_waiter waiter;
-    struct sl_waiter ahead; /* a viewer of segments is one of the next, too */
+    /* A viewer of segments is one of the next, too: pictures and sound take turns here. */
+    struct sl_waiter ahead[SL_CONN_AHEAD];
+    size_t ahead_next;
     struct sl_media_stream *stream;
     bool chunked;
     bool chunk_open; /* a chunk was begun, its end is to be written */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -80,17 +81,19 @@ enum sl_status sl_listener_open(const char *address, uint16_t *port, int *fd, st
     return SL_OK;
 }
 
-/* Whether somebody accepts connections there. */
-static bool is_alive(const struct sockaddr_un *address)
+/* Whether it is a socket on which nobody accepts connections. */
+static bool is_dead(const struct sockaddr_un *address)
 {
+    struct stat st;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool alive = fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
-                             errno != ECONNREFUSED);
+    bool dead = lstat(address->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) && fd >= 0 &&
+                connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
+                errno == ECONNREFUSED;
 
     if (fd >= 0) {
         (void)close(fd);
     }
-    return alive;
+    return dead;
 }
 
 enum sl_status sl_listener_open_unix(const char *path, int *out, struct sl_error *err)
@@ -110,7 +113,7 @@ enum sl_status sl_listener_open_unix(const char *path, int *out, struct sl_error
     }
     error = bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
     /* What a killed server left refuses connections. */
-    if (error == EADDRINUSE && !is_alive(&address) && unlink(path) == 0) {
+    if (error == EADDRINUSE && is_dead(&address) && unlink(path) == 0) {
         error = bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
     }
     if (error == 0 && listen(fd, SOMAXCONN) != 0) {

@@ -119,64 +119,6 @@ void sl_media_destroy(struct sl_media **out)
     sl_free(m);
 }
 
-/* ---- wants -------------------------------------------------------------------------------- */
-
-void sl_media_want_destroy(struct sl_media_want **out)
-{
-    struct sl_media_want *w = *out;
-
-    *out = NULL;
-    if (!w) {
-        return;
-    }
-    sl_free(w->name);
-    sl_free(w->url);
-    sl_free(w->search);
-    for (size_t i = 0; i < w->header_count; i++) {
-        sl_free(w->headers[i].name);
-        sl_free(w->headers[i].value);
-    }
-    sl_free(w->headers);
-    sl_file_unref(&w->file);
-    sl_free(w);
-}
-
-static bool copy_text(char **to, const char *from)
-{
-    *to = from ? sl_strdup(from) : NULL;
-    return !from || *to;
-}
-
-struct sl_media_want *sl_media_want_copy(const struct sl_media_want *want)
-{
-    struct sl_media_want *w = sl_alloc_zero(sizeof *w);
-    bool ok;
-
-    if (!w) {
-        return NULL;
-    }
-    *w = *want;
-    w->file = want->file ? sl_file_ref(want->file) : NULL;
-    w->headers = NULL;
-    w->header_count = 0;
-    w->name = w->url = w->search = NULL;
-    ok = copy_text(&w->name, want->name) && copy_text(&w->url, want->url) &&
-         copy_text(&w->search, want->search);
-    if (ok && want->header_count > 0) {
-        w->headers = sl_alloc_array(want->header_count, sizeof *w->headers);
-        ok = w->headers != NULL;
-    }
-    for (size_t i = 0; ok && i < want->header_count; i++) {
-        w->header_count = i + 1;
-        ok = copy_text(&w->headers[i].name, want->headers[i].name) &&
-             copy_text(&w->headers[i].value, want->headers[i].value);
-    }
-    if (!ok) {
-        sl_media_want_destroy(&w);
-    }
-    return w;
-}
-
 /* Begins with the identity of the source, so that what belongs to it can be found. */
 static void key_of(const struct sl_media_want *w, bool head_only, char key[SL_MEDIA_KEY_MAX])
 {
@@ -209,7 +151,7 @@ void sl_media_port_close(struct sl_media_port *port)
 }
 
 /* Under the lock, like all that touches lists of waiters. */
-static void enlist(struct sl_waiter **head, struct sl_waiter *w)
+void sl_waiter_enlist(struct sl_waiter **head, struct sl_waiter *w)
 {
     w->head = head;
     w->prev = NULL;
@@ -220,7 +162,7 @@ static void enlist(struct sl_waiter **head, struct sl_waiter *w)
     *head = w;
 }
 
-static void unlist(struct sl_waiter *w)
+void sl_waiter_unlist(struct sl_waiter *w)
 {
     if (w->prev) {
         w->prev->next = w->next;
@@ -239,9 +181,9 @@ void sl_waiter_ready(struct sl_waiter *w)
     const uint64_t one = 1;
     ssize_t n;
 
-    unlist(w);
+    sl_waiter_unlist(w);
     w->flight = NULL;
-    enlist(&w->port->ready, w);
+    sl_waiter_enlist(&w->port->ready, w);
     n = write(w->port->fd, &one, sizeof one); /* cannot fail but by being readable already */
     (void)n;
 }
@@ -258,7 +200,7 @@ void sl_media_deliver(struct sl_media_port *port)
         (void)pthread_mutex_lock(&m->lock);
         w = port->ready;
         if (w) {
-            unlist(w);
+            sl_waiter_unlist(w);
         }
         (void)pthread_mutex_unlock(&m->lock);
         if (w) {
@@ -322,7 +264,7 @@ void sl_media_leave(struct sl_waiter *w)
     if (w->head) {
         struct sl_flight *f = w->flight;
 
-        unlist(w);
+        sl_waiter_unlist(w);
         w->flight = NULL;
         if (f && !f->waiters) {
             abandon(f);
@@ -341,7 +283,7 @@ static bool refuse(struct sl_waiter *w, int status, const char *detail)
     return true;
 }
 
-static struct sl_flight *create_flight(struct sl_media *m, const struct sl_media_want *want)
+struct sl_flight *sl_flight_create(struct sl_media *m, const struct sl_media_want *want)
 {
     struct sl_flight *f = sl_alloc_zero(sizeof *f);
 
@@ -356,7 +298,7 @@ static struct sl_flight *create_flight(struct sl_media *m, const struct sl_media
     return f;
 }
 
-static void free_unused(struct sl_flight *f)
+void sl_flight_free_unused(struct sl_flight *f)
 {
     if (f) {
         sl_media_want_destroy(&f->want);
@@ -382,7 +324,7 @@ static bool join(struct sl_media *m, const char *key, struct sl_waiter *w)
     if (f) {
         w->flight = f;
         f->ahead = f->ahead && w->ahead;
-        enlist(&f->waiters, w);
+        sl_waiter_enlist(&f->waiters, w);
         atomic_fetch_add_explicit(&m->counts.joined, 1, memory_order_relaxed);
     }
     return f != NULL;
@@ -399,13 +341,13 @@ static bool launch(struct sl_media *m, struct sl_flight *f, const char *key, str
     }
     m->outstanding++;
     w->flight = f;
-    enlist(&f->waiters, w);
+    sl_waiter_enlist(&f->waiters, w);
     /* It has room for all flights, so this does not wait; with the lock held, since f may be gone
      * the moment it runs. */
     if (sl_pool_submit(m->quick, sl_flight_run, sl_flight_drop, f) == SL_OK) {
         return true;
     }
-    unlist(w);
+    sl_waiter_unlist(w);
     w->flight = NULL;
     m->outstanding--;
     if (f->listed) {
@@ -447,7 +389,7 @@ bool sl_media_request(struct sl_media *m, const struct sl_media_want *want, bool
     }
     ok = shared && join(m, key, w);
     if (!ok) {
-        f = create_flight(m, want);
+        f = sl_flight_create(m, want);
         if (f) {
             f->head_only = head_only;
             ok = launch(m, f, key, w);
@@ -455,7 +397,7 @@ bool sl_media_request(struct sl_media *m, const struct sl_media_want *want, bool
     }
     (void)pthread_mutex_unlock(&m->lock);
     if (!ok) {
-        free_unused(f);
+        sl_flight_free_unused(f);
         return refuse(w, 503, "out of memory");
     }
     return false;
@@ -479,7 +421,7 @@ void sl_media_ahead(struct sl_media *m, const struct sl_media_want *want, struct
     /* A join keeps the work alive that another viewer may leave. */
     if (!known && !m->closing && !join(m, key, w) && m->places < m->params.transcodes &&
         m->outstanding < SL_MEDIA_FLIGHTS_MAX) {
-        f = create_flight(m, &next);
+        f = sl_flight_create(m, &next);
         if (f) {
             f->ahead = true;
             ok = launch(m, f, key, w);
@@ -488,142 +430,7 @@ void sl_media_ahead(struct sl_media *m, const struct sl_media_want *want, struct
     }
     (void)pthread_mutex_unlock(&m->lock);
     if (!ok) {
-        free_unused(f);
+        sl_flight_free_unused(f);
     }
     sl_answer_unref(&known);
-}
-
-/* ---- streams ------------------------------------------------------------------------------ */
-
-struct sl_media_stream *sl_media_stream_take(struct sl_waiter *w)
-{
-    struct sl_media_stream *s = w->stream;
-
-    w->stream = NULL;
-    return s;
-}
-
-void sl_media_stream_next(struct sl_media_stream *s, struct sl_waiter *w)
-{
-    struct sl_media *m = s->media;
-    struct sl_flight *f = create_flight(m, s->want);
-    bool ok = false;
-
-    w->status = 0;
-    w->last = false;
-    w->detail[0] = '\0';
-    (void)pthread_mutex_lock(&m->lock);
-    if (f && !m->closing) {
-        f->stream = s;
-        f->costly = s->costly;
-        s->busy = true;
-        m->outstanding++;
-        w->flight = f;
-        enlist(&f->waiters, w);
-        ok = sl_pool_submit(s->costly ? m->coders : m->quick, sl_flight_run, sl_flight_drop, f) ==
-             SL_OK;
-        if (!ok) {
-            unlist(w);
-            w->flight = NULL;
-            s->busy = false;
-            m->outstanding--;
-        }
-    }
-    if (!ok) { /* told like any other outcome, later */
-        w->status = 503;
-        enlist(&w->port->ready, w);
-        (void)eventfd_write(w->port->fd, 1);
-    }
-    (void)pthread_mutex_unlock(&m->lock);
-    if (!ok) {
-        free_unused(f);
-    }
-}
-
-static void close_stream(void *arg, const struct sl_cancel *cancel)
-{
-    struct sl_media_stream *s = arg;
-    struct sl_media *m = s->media;
-
-    (void)cancel;
-    if (s->stream) {
-        m->engine.stream_close(s->stream);
-    }
-    sl_media_source_put(m, &s->source);
-    (void)pthread_mutex_lock(&m->lock);
-    m->streams--;
-    (void)pthread_mutex_unlock(&m->lock);
-    sl_media_want_destroy(&s->want);
-    sl_free(s);
-}
-
-void sl_media_stream_close(struct sl_media_stream **out)
-{
-    struct sl_media_stream *s = *out;
-    struct sl_media *m;
-    bool busy, closing;
-
-    *out = NULL;
-    if (!s) {
-        return;
-    }
-    m = s->media;
-    (void)pthread_mutex_lock(&m->lock);
-    busy = s->busy;
-    closing = m->closing;
-    s->orphan = true;
-    (void)pthread_mutex_unlock(&m->lock);
-    /* Ending coders takes a while: a worker does it, as long as there are any. */
-    if (!busy && (closing || sl_pool_submit(m->quick, close_stream, NULL, s) != SL_OK)) {
-        close_stream(s, NULL);
-    }
-}
-
-/* ---- metrics ------------------------------------------------------------------------------ */
-
-void sl_media_write_metrics(struct sl_media *m, struct sl_writer *out)
-{
-    const struct sl_media_counts *c = &m->counts;
-    const struct {
-        const char *name, *help;
-        const atomic_ullong *value;
-    } counters[] = {
-        {"sluice_media_requests_total", "Answers asked of the library.", &c->asked},
-        {"sluice_cache_memory_hits_total", "Answers found in memory.", &c->memory_hits},
-        {"sluice_cache_disk_hits_total", "Answers found on disk.", &c->disk_hits},
-        {"sluice_media_joined_total", "Requests that joined work under way.", &c->joined},
-        {"sluice_media_made_total", "Answers that were made.", &c->made},
-        {"sluice_media_failed_total", "Answers that could not be made.", &c->failed},
-        {"sluice_media_cancelled_total", "Answers that nobody waited for.", &c->cancelled},
-        {"sluice_media_ahead_total", "Segments made before they were asked for.", &c->ahead},
-        {"sluice_media_refused_total", "Requests refused for want of room.", &c->refused},
-    };
-    int64_t bytes = 0, files = 0;
-    size_t memory, sources;
-    unsigned streams;
-
-    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
-        sl_metrics_write_one(out, counters[i].name, "counter", counters[i].help,
-                             atomic_load(counters[i].value));
-    }
-    (void)pthread_mutex_lock(&m->lock);
-    memory = m->answers.bytes;
-    sources = m->sources.count;
-    streams = m->streams;
-    (void)pthread_mutex_unlock(&m->lock);
-    sl_metrics_write_one(out, "sluice_transcodes_running", "gauge", "Answers being coded.",
-                         atomic_load(&c->coding));
-    sl_metrics_write_one(out, "sluice_jobs_running", "gauge", "Answers being made.",
-                         atomic_load(&c->running));
-    sl_metrics_write_one(out, "sluice_streams", "gauge", "Continuous streams.", streams);
-    sl_metrics_write_one(out, "sluice_sources_open", "gauge", "Sources kept open.", sources);
-    sl_metrics_write_one(out, "sluice_cache_memory_bytes", "gauge", "Bytes kept in memory.",
-                         memory);
-    if (m->disk) {
-        sl_cache_disk_sizes(m->disk, &bytes, &files);
-        sl_metrics_write_one(out, "sluice_cache_disk_bytes", "gauge", "Bytes kept on disk.",
-                             (unsigned long long)bytes);
-        sl_metrics_write_one(out, "sluice_cache_disk_files", "gauge", "Files kept on disk.",
-                             (unsigned long long)files);
-    }
 }

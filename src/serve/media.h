@@ -59,9 +59,9 @@ struct sl_media_input {
 /* Functions may be called from several threads at once, also for one source. Status codes become
  * those of HTTP: SL_ENOTFOUND 404, SL_EINVAL 400, SL_ENOMEM and SL_ECANCELLED 503, all else 500. */
 struct sl_media_engine {
-    void *opaque;
+    const void *opaque;
     const char *version; /* part of the name of all that is kept */
-    enum sl_status (*open)(void *opaque, const struct sl_media_input *input, void **source,
+    enum sl_status (*open)(const void *opaque, const struct sl_media_input *input, void **source,
                            const struct sl_cancel *cancel, struct sl_error *err);
     void (*close)(void *source);
     /* A line that names what decides about bytes besides the source: settings, coders. Lives as
@@ -104,7 +104,7 @@ SL_NODISCARD enum sl_status sl_media_create(struct sl_media **out,
                                             const struct sl_media_params *params,
                                             const struct sl_log *log, struct sl_error *err);
 /* Cancels all that runs and waits for it. No port may be open. */
-void sl_media_destroy(struct sl_media **media);
+void sl_media_destroy(struct sl_media **out);
 /* Cancels all that runs: nobody will wait for it any more. Thread-safe. */
 void sl_media_cancel(struct sl_media *media);
 void sl_media_write_metrics(struct sl_media *media, struct sl_writer *out);
@@ -123,7 +123,7 @@ struct sl_media_want {
     bool pinned; /* the address named the source's identity: what it leads to never changes */
 };
 
-void sl_media_want_destroy(struct sl_media_want **want); /* *NULL is fine */
+void sl_media_want_destroy(struct sl_media_want **out); /* *NULL is fine */
 /* A copy; NULL when memory runs out. */
 struct sl_media_want *sl_media_want_copy(const struct sl_media_want *want);
 
@@ -184,6 +184,6 @@ struct sl_media_stream *sl_media_stream_take(struct sl_waiter *w);
 /* Asks for the next chunk; w is told. */
 void sl_media_stream_next(struct sl_media_stream *s, struct sl_waiter *w);
 /* After sl_media_leave where w waits for a chunk. */
-void sl_media_stream_close(struct sl_media_stream **s);
+void sl_media_stream_close(struct sl_media_stream **out);
 
 #endif

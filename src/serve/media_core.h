@@ -75,12 +75,28 @@ struct sl_media {
     bool closing;
     struct sl_cancel cancel;
     struct sl_media_counts counts;
+    atomic_llong gathered; /* bytes of ranges that were read into memory and are not gone yet */
 };
+
+/* ---- media.c ------------------------------------------------------------------------------ */
+
+/* Under the lock, like all that touches lists of waiters. */
+void sl_waiter_enlist(struct sl_waiter **head, struct sl_waiter *w);
+void sl_waiter_unlist(struct sl_waiter *w);
+/* NULL when memory runs out. */
+struct sl_flight *sl_flight_create(struct sl_media *m, const struct sl_media_want *want);
+void sl_flight_free_unused(struct sl_flight *f); /* one that never was on its way; NULL is fine */
+
+/* ---- media_make.c: on workers ------------------------------------------------------------- */
+
+/* Asks the engine; a is empty. Never SL_OK and an empty answer. */
+SL_NODISCARD enum sl_status sl_flight_make(struct sl_flight *f, struct sl_answer *a,
+                                           struct sl_error *err);
 
 /* ---- media_run.c: on workers -------------------------------------------------------------- */
 
-void sl_flight_run(void *flight, const struct sl_cancel *cancel);
-void sl_flight_drop(void *flight); /* the pool was cancelled first */
+void sl_flight_run(void *arg, const struct sl_cancel *cancel);
+void sl_flight_drop(void *arg); /* the pool was cancelled first */
 /* Tells all who wait, and frees the flight. answer is taken over. */
 void sl_flight_finish(struct sl_flight *f, enum sl_status status, const struct sl_error *err,
                       struct sl_answer *answer);

@@ -8,11 +8,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sha256.h"
-#include "serve/decorate.h"
 #include "serve/gzip.h"
 #include "serve/media_core.h"
-
-#define PLAYLIST_MAX (32 << 20) /* bytes; a day in segments of two seconds is 2 MB */
 
 int sl_media_http_status(enum sl_status status)
 {
@@ -148,59 +145,7 @@ void sl_flight_drop(void *arg)
     sl_flight_finish(arg, SL_ECANCELLED, NULL, NULL);
 }
 
-/* ---- making ------------------------------------------------------------------------------- */
-
-/* Gives a playlist's links the version of the source, so that what they lead to may be kept for
- * ever, and its compressed form. */
-static enum sl_status finish_playlist(struct sl_flight *f, struct sl_answer *a,
-                                      struct sl_error *err)
-{
-    struct sl_buf *plain = NULL;
-    struct sl_writer out;
-    char query[40];
-    enum sl_status status = sl_chain_load(&a->chain, &plain, err);
-
-    if (status != SL_OK) {
-        return status;
-    }
-    (void)snprintf(query, sizeof query, "v=%s%s", f->want->id, f->settings + 1);
-    sl_writer_init(&out, PLAYLIST_MAX);
-    sl_decorate_playlist(plain->data, plain->size, query, &out);
-    status = sl_writer_finish(&out, err);
-    sl_buf_unref(&plain);
-    if (status == SL_OK) {
-        sl_chain_clear(&a->chain);
-        status = sl_chain_add_copy(&a->chain, out.data, out.size, err);
-    }
-    if (status == SL_OK && out.size >= SL_GZIP_LEAST && out.size <= SL_GZIP_MOST) {
-        (void)!sl_gzip_make(&a->gzip, out.data, out.size, NULL); /* else it goes as it is */
-    }
-    sl_writer_clear(&out);
-    return status;
-}
-
-static enum sl_status make(struct sl_flight *f, struct sl_answer *a, struct sl_error *err)
-{
-    const struct sl_media_engine *engine = &f->media->engine;
-    const struct sl_media_ask *ask = &f->want->ask;
-    enum sl_status status;
-
-    if (f->stream) {
-        do { /* a chunk of nothing would be the last one: RFC 9112 7.1 */
-            status = engine->stream_next(f->stream->stream, &a->chain, &f->cancel, err);
-        } while (status == SL_OK && a->chain.size == 0 && !sl_cancelled(&f->cancel));
-        return status == SL_OK && a->chain.size == 0 ? SL_ECANCELLED : status;
-    }
-    status = engine->answer(f->source->source, ask, &a->chain, &f->cancel, err);
-    if (status == SL_OK && (ask->what == SL_MEDIA_MASTER || ask->what == SL_MEDIA_PLAYLIST)) {
-        status = finish_playlist(f, a, err);
-    }
-    /* Nothing was made, though nothing failed: never an empty 200. */
-    if (status == SL_OK && a->chain.size == 0) {
-        status = sl_fail(err, SL_EIO, NULL, "the answer would be empty");
-    }
-    return status;
-}
+/* ---- running ------------------------------------------------------------------------------ */
 
 static void make_and_finish(struct sl_flight *f)
 {
@@ -215,7 +160,7 @@ static void make_and_finish(struct sl_flight *f)
     if (status == SL_OK) {
         atomic_fetch_add(&c->running, 1);
         atomic_fetch_add(&c->coding, f->costly ? 1 : 0);
-        status = make(f, answer, &err);
+        status = sl_flight_make(f, answer, &err);
         atomic_fetch_sub(&c->coding, f->costly ? 1 : 0);
         atomic_fetch_sub(&c->running, 1);
     }

@@ -19,7 +19,7 @@ SL_NODISCARD enum sl_status sl_rate_create(struct sl_rate **out, int64_t per_sec
                                            struct sl_error *err);
 /* now: microseconds, monotonic. false: none left, *wait microseconds until there is one. A NULL
  * rate has no limit. */
-bool sl_rate_take(struct sl_rate *rate, const uint8_t key[SL_RATE_KEY], int64_t now, int64_t *wait);
-void sl_rate_destroy(struct sl_rate **rate);
+bool sl_rate_take(struct sl_rate *r, const uint8_t key[SL_RATE_KEY], int64_t now, int64_t *wait);
+void sl_rate_destroy(struct sl_rate **out);
 
 #endif

@@ -125,8 +125,9 @@ void sl_reply_mark(struct sl_reply *reply, const char *suffix)
 
     if (length > 1 && length + more + 2 <= sizeof reply->validators.etag) {
         etag[length - 1] = '-';
-        memcpy(etag + length, suffix, more);
-        memcpy(etag + length + more, "\"", 2);
+        memcpy(etag + length, suffix, more + 1);
+        etag[length + more] = '"';
+        etag[length + more + 1] = '\0';
     }
 }
 

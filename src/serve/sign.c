@@ -33,7 +33,7 @@ enum sl_status sl_sign_key_read(struct sl_sign_key *key, const char *path, struc
         size += n > 0 ? (size_t)n : 0;
     }
     (void)close(fd);
-    while (size > 0 && memchr(" \t\r\n", bytes[size - 1], 4)) {
+    while (size > 0 && bytes[size - 1] != 0 && strchr(" \t\r\n", bytes[size - 1])) {
         size--;
     }
     if (status == SL_OK && (size < SL_SIGN_KEY_LEAST || size > SL_SIGN_KEY_MAX)) {

@@ -145,7 +145,7 @@ static bool carry_signature(const struct sl_site *site, const struct sl_request 
         return true;
     }
     sl_write_u8(&query, '\0');
-    sl_writer_init(&out, 64 * PLAYLIST_FILE);
+    sl_writer_init(&out, (size_t)64 * PLAYLIST_FILE);
     ok = query.status == SL_OK;
     if (ok) {
         sl_decorate_playlist(reply->owned, (size_t)reply->size, (const char *)query.data, &out);

@@ -7,6 +7,7 @@ import re
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -25,16 +26,20 @@ class Server:
     """sluice serve in a process of its own, on a port that it chose."""
 
     def __init__(self, directory, *args, wrap=()):
+        """directory None: nothing but what the arguments name."""
         self.process = subprocess.Popen(
-            [*wrap, SLUICE, "serve", str(directory), "--port", "0", *map(str, args)],
+            [*wrap, SLUICE, "serve", *([str(directory)] if directory else []), "--port", "0", *map(str, args)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         line = self.process.stdout.readline().decode()
-        found = re.search(r"http://(\S+):(\d+)/", line)
-        if not found:
+        found = re.search(r"(https?)://(\S+):(\d+)/", line)
+        local = re.search(r"at unix:(.+)\n", line)
+        if not found and not local:
             self.process.kill()
             raise AssertionError(f"sluice serve said {line!r}, {self.process.communicate()[1]!r}")
-        self.host, self.port = found[1].strip("[]"), int(found[2])
-        self.url = f"http://{found[1]}:{self.port}/"
+        self.tls, self.local = bool(found) and found[1] == "https", local and local[1]
+        if found:
+            self.host, self.port = found[2].strip("[]"), int(found[3])
+            self.url = f"{found[1]}://{found[2]}:{self.port}/"
 
     def stop(self, number=signal.SIGTERM, expected=0):
         """Stops it and returns (standard output, standard error)."""
@@ -63,11 +68,20 @@ class Server:
             self.stop()
 
     def connect(self, receive_buffer=None):
+        if self.local:
+            s = socket.socket(socket.AF_UNIX)
+            s.settimeout(PATIENCE)
+            s.connect(self.local)
+            return s
         s = socket.socket(socket.AF_INET)
         if receive_buffer:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         s.settimeout(PATIENCE)
         s.connect((self.host, self.port))
+        if self.tls:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            s = context.wrap_socket(s)
         return s
 
     def ask(self, request):
@@ -147,6 +161,9 @@ class Client:
         response = Response(match[1], int(match[2]), fields)
         if head or response.status in (204, 304):
             return response
+        if response["Transfer-Encoding"] == "chunked":
+            response.body = self.read_chunks()
+            return response
         length = response["Content-Length"]
         assert length is not None and re.fullmatch(r"\d+", length), first
         parts, missing = [self.buffer], int(length) - len(self.buffer)
@@ -162,6 +179,22 @@ class Client:
         whole = b"".join(parts)
         response.body, self.buffer = whole[:int(length)], whole[int(length):]
         return response
+
+    def read_chunks(self):
+        parts = []
+        while True:
+            while b"\r\n" not in self.buffer:
+                self.more()
+            line, self.buffer = self.buffer.split(b"\r\n", 1)
+            assert re.fullmatch(rb"[0-9a-f]+", line), line
+            size = int(line, 16)
+            while len(self.buffer) < size + 2:
+                self.more(1 << 20)
+            assert self.buffer[size:size + 2] == b"\r\n"
+            parts.append(self.buffer[:size])
+            self.buffer = self.buffer[size + 2:]
+            if size == 0:
+                return b"".join(parts)
 
     def at_end(self):
         """Waits for the server's end of the connection; what else came is returned."""

@@ -24,8 +24,9 @@ static struct {
     atomic_int waiting; /* such answers */
 } engine_state;
 
-static enum sl_status engine_open(void *opaque, const struct sl_media_input *input, void **source,
-                                  const struct sl_cancel *cancel, struct sl_error *err)
+static enum sl_status engine_open(const void *opaque, const struct sl_media_input *input,
+                                  void **source, const struct sl_cancel *cancel,
+                                  struct sl_error *err)
 {
     (void)opaque;
     (void)cancel;
