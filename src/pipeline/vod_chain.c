@@ -137,8 +137,8 @@ static enum sl_status end_from(struct vod_job *j, size_t track, struct vod_decod
     return st == SL_OK || st == SL_EOF ? done ? SL_OK : SL_EAGAIN : st;
 }
 
-enum sl_status sl_vod_chain_end(struct vod_job *j, size_t track, struct vod_decoded *d, int64_t last,
-                             int64_t *end, struct sl_error *err)
+enum sl_status sl_vod_chain_end(struct vod_job *j, size_t track, struct vod_decoded *d,
+                                int64_t last, int64_t *end, struct sl_error *err)
 {
     enum sl_status st = SL_EAGAIN;
     int64_t second = sl_rescale(1, sl_rational(1, 1), d->grid.in, SL_ROUND_UP);
@@ -155,7 +155,7 @@ enum sl_status sl_vod_chain_end(struct vod_job *j, size_t track, struct vod_deco
 }
 
 enum sl_status sl_vod_mark_all(struct vod_job *j, size_t track, struct vod_decoded *d,
-                            struct sl_error *err)
+                               struct sl_error *err)
 {
     const struct vod_grid *g = &d->grid;
     struct vod_chain c = {.d = d, .next = SL_NO_TIME};
@@ -200,7 +200,7 @@ static enum sl_status mark(struct vod_job *j, void *arg, struct sl_error *err)
 }
 
 enum sl_status sl_vod_need_marks(struct sl_vod *v, size_t track, const struct sl_cancel *cancel,
-                              struct sl_error *err)
+                                 struct sl_error *err)
 {
     struct marking m = {track, &v->known[track].decoded};
     return sl_vod_once(v, &m.d->marking, mark, &m, cancel, err);

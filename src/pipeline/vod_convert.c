@@ -36,7 +36,7 @@ struct convert {
 };
 
 enum sl_status sl_vod_open_aac(const struct sl_vod *v, const struct vod_decoded *d,
-                            struct sl_coder **out, struct sl_error *err)
+                               struct sl_coder **out, struct sl_error *err)
 {
     struct sl_encode_params p = {
         .log = v->log,
@@ -304,7 +304,7 @@ static int64_t begin_at(struct convert *c, int64_t early, int64_t warm)
 }
 
 enum sl_status sl_vod_convert(struct vod_job *j, size_t track, int64_t from, int64_t to,
-                           struct vod_run *run, struct sl_error *err)
+                              struct vod_run *run, struct sl_error *err)
 {
     struct sl_vod *v = j->vod;
     struct convert c = {.job = j,

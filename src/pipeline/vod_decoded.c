@@ -183,7 +183,7 @@ static enum sl_status learn_track(struct vod_job *j, void *arg, struct sl_error 
 }
 
 enum sl_status sl_vod_need_decoded(struct sl_vod *v, size_t track, const struct sl_cancel *cancel,
-                                struct sl_error *err)
+                                   struct sl_error *err)
 {
     return sl_vod_once(v, &v->known[track].decoding, learn_track, &track, cancel, err);
 }

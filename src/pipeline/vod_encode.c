@@ -108,7 +108,7 @@ static enum sl_status look(struct vod_job *j, void *arg, struct sl_error *err)
 }
 
 enum sl_status sl_vod_need_picture(struct sl_vod *v, const struct sl_cancel *cancel,
-                                struct sl_error *err)
+                                   struct sl_error *err)
 {
     return sl_vod_once(v, &v->picturing, look, NULL, cancel, err);
 }
@@ -194,8 +194,8 @@ static enum sl_status open_encoder(struct sl_vod *v, const struct vod_rung *rung
     return check_record(v, rung, t, err);
 }
 
-enum sl_status sl_vod_rung_track(struct sl_vod *v, const struct vod_rung *rung, struct sl_track *out,
-                              struct sl_error *err)
+enum sl_status sl_vod_rung_track(struct sl_vod *v, const struct vod_rung *rung,
+                                 struct sl_track *out, struct sl_error *err)
 {
     struct sl_coder *encoder = NULL;
     enum sl_status st = open_encoder(v, rung, &encoder, err);
@@ -370,7 +370,7 @@ static enum sl_status feed(struct encode *e, struct sl_error *err)
 }
 
 enum sl_status sl_vod_encode(struct vod_job *j, const struct vod_rung *rung, size_t n,
-                          struct vod_run *run, struct sl_track *track, struct sl_error *err)
+                             struct vod_run *run, struct sl_track *track, struct sl_error *err)
 {
     struct sl_vod *v = j->vod;
     struct sl_decode_params params = {.log = v->log};
@@ -389,7 +389,7 @@ enum sl_status sl_vod_encode(struct vod_job *j, const struct vod_rung *rung, siz
     }
     if (st == SL_OK) {
         st = sl_vod_seek(j, v->picture, n == 0 ? VOD_FIRST : v->split.at[n] + v->zero,
-                      UINT64_C(1) << v->picture, err);
+                         UINT64_C(1) << v->picture, err);
     }
     if (st == SL_OK) {
         st = feed(&e, err);

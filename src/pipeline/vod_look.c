@@ -154,8 +154,8 @@ static void relay(const struct sl_cancel *from, struct sl_remux *r)
     }
 }
 
-enum sl_status sl_vod_look(struct sl_vod *v, struct vod_reader *reader, const struct sl_cancel *cancel,
-                        struct sl_error *err)
+enum sl_status sl_vod_look(struct sl_vod *v, struct vod_reader *reader,
+                           const struct sl_cancel *cancel, struct sl_error *err)
 {
     struct sl_remux_params *p = sl_alloc_zero(sizeof *p);
     struct sl_remux *r = NULL;

@@ -206,7 +206,7 @@ static enum sl_status collect(struct pictures *p, struct vod_run *run, struct sl
 }
 
 enum sl_status sl_vod_pictures(struct vod_job *j, int64_t from, int64_t to, struct vod_run *run,
-                            struct sl_error *err)
+                               struct sl_error *err)
 {
     struct pictures p;
     enum sl_status st = init(&p, j, from, to, err);
@@ -267,7 +267,7 @@ static bool is_idr(const struct pictures *p, const struct sl_packet *q)
 }
 
 enum sl_status sl_vod_edge_at(struct vod_job *j, int64_t from, struct vod_edge *out,
-                           struct sl_error *err)
+                              struct sl_error *err)
 {
     struct pictures p;
     struct sl_packet *q = NULL;

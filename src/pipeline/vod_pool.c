@@ -88,7 +88,7 @@ enum sl_status sl_vod_check(const struct vod_job *j, struct sl_error *err)
 }
 
 enum sl_status sl_vod_begin(struct vod_job *j, struct sl_vod *v, const struct sl_cancel *cancel,
-                         struct sl_error *err)
+                            struct sl_error *err)
 {
     bool make = false;
     enum sl_status st = SL_OK;
@@ -136,7 +136,7 @@ void sl_vod_end(struct vod_job *j)
 }
 
 enum sl_status sl_vod_seek(struct vod_job *j, size_t track, int64_t time, uint64_t set,
-                        struct sl_error *err)
+                           struct sl_error *err)
 {
     struct sl_demuxer *d = j->reader->demuxer;
     enum sl_status st = sl_vod_check(j, err);
@@ -190,8 +190,9 @@ int64_t sl_vod_time(const struct sl_packet *p)
 /* ---- once ---------------------------------------------------------------------------------- */
 
 enum sl_status sl_vod_once(struct sl_vod *v, struct vod_once *once,
-                        enum sl_status (*work)(struct vod_job *j, void *arg, struct sl_error *err),
-                        void *arg, const struct sl_cancel *cancel, struct sl_error *err)
+                           enum sl_status (*work)(struct vod_job *j, void *arg,
+                                                  struct sl_error *err),
+                           void *arg, const struct sl_cancel *cancel, struct sl_error *err)
 {
     struct vod_job job = {0};
     enum sl_status st = SL_OK;

@@ -176,26 +176,26 @@ struct vod_job {
 };
 
 SL_NODISCARD enum sl_status sl_vod_reader_open(struct sl_vod *v, struct vod_reader **out,
-                                            struct sl_error *err);
+                                               struct sl_error *err);
 void sl_vod_reader_close(struct vod_reader **r);
 /* Takes a reader. Jobs begun must end; ending one that did not begin is fine. */
 SL_NODISCARD enum sl_status sl_vod_begin(struct vod_job *j, struct sl_vod *v,
-                                      const struct sl_cancel *cancel, struct sl_error *err);
+                                         const struct sl_cancel *cancel, struct sl_error *err);
 void sl_vod_end(struct vod_job *j);
 /* Goes to the last sync sample of a track at or before time (source ticks), or to the first one,
  * and reads the tracks of the set from there. */
 SL_NODISCARD enum sl_status sl_vod_seek(struct vod_job *j, size_t track, int64_t time, uint64_t set,
-                                     struct sl_error *err);
+                                        struct sl_error *err);
 /* The next packet; SL_EOF at the end and where damage ends the source. */
 SL_NODISCARD enum sl_status sl_vod_read(struct vod_job *j, struct sl_packet **out,
-                                     struct sl_error *err);
+                                        struct sl_error *err);
 SL_NODISCARD enum sl_status sl_vod_check(const struct vod_job *j, struct sl_error *err);
 int64_t sl_vod_time(const struct sl_packet *p); /* pts, else dts */
 
 SL_NODISCARD enum sl_status
 sl_vod_once(struct sl_vod *v, struct vod_once *once,
-         enum sl_status (*work)(struct vod_job *j, void *arg, struct sl_error *err), void *arg,
-         const struct sl_cancel *cancel, struct sl_error *err);
+            enum sl_status (*work)(struct vod_job *j, void *arg, struct sl_error *err), void *arg,
+            const struct sl_cancel *cancel, struct sl_error *err);
 
 /* ---- packets with their final times --------------------------------------------------------- */
 
@@ -206,7 +206,7 @@ struct vod_run {
     int64_t start, end; /* dts of the first one, and end of the last */
 };
 SL_NODISCARD enum sl_status sl_vod_run_add(struct vod_run *run, struct sl_packet *p,
-                                        struct sl_error *err); /* takes over in any case */
+                                           struct sl_error *err); /* takes over in any case */
 void sl_vod_run_clear(struct vod_run *run);
 
 /* ---- places of sound that is decoded (vod_chain.c) ------------------------------------------ */
@@ -234,18 +234,18 @@ SL_NODISCARD enum sl_status sl_vod_chain_settle(struct vod_chain *c, int64_t tim
 bool sl_vod_chain_regular(const struct vod_decoded *d, int64_t time);
 /* Where the line stands behind the last packet of a track; samples of rate. */
 SL_NODISCARD enum sl_status sl_vod_chain_end(struct vod_job *j, size_t track, struct vod_decoded *d,
-                                          int64_t last, int64_t *end, struct sl_error *err);
+                                             int64_t last, int64_t *end, struct sl_error *err);
 /* Reads all of a track, once. */
 SL_NODISCARD enum sl_status sl_vod_mark_all(struct vod_job *j, size_t track, struct vod_decoded *d,
-                                         struct sl_error *err);
+                                            struct sl_error *err);
 SL_NODISCARD enum sl_status sl_vod_need_marks(struct sl_vod *v, size_t track,
-                                           const struct sl_cancel *cancel, struct sl_error *err);
+                                              const struct sl_cancel *cancel, struct sl_error *err);
 /* The last mark at or before a place; NULL: none. */
 const struct vod_mark *sl_vod_mark_before(const struct vod_decoded *d, int64_t place);
 
 /* vod_look.c: header, first packets, renditions. */
 SL_NODISCARD enum sl_status sl_vod_look(struct sl_vod *v, struct vod_reader *r,
-                                     const struct sl_cancel *cancel, struct sl_error *err);
+                                        const struct sl_cancel *cancel, struct sl_error *err);
 /* vod_offer.c */
 SL_NODISCARD enum sl_status sl_vod_offer(struct sl_vod *v, struct sl_error *err);
 bool sl_vod_plays(enum sl_codec codec); /* some browser, out of fMP4 */
@@ -253,65 +253,67 @@ bool sl_vod_ts_carries(enum sl_codec codec);
 
 /* vod_table.c. All remember. */
 SL_NODISCARD enum sl_status sl_vod_need_cuts(struct sl_vod *v, const struct sl_cancel *cancel,
-                                          struct sl_error *err);
+                                             struct sl_error *err);
 SL_NODISCARD enum sl_status sl_vod_need_ends(struct sl_vod *v, const struct sl_cancel *cancel,
-                                          struct sl_error *err);
+                                             struct sl_error *err);
 SL_NODISCARD enum sl_status sl_vod_need_edges(struct sl_vod *v, const struct sl_cancel *cancel,
-                                           struct sl_error *err);
+                                              struct sl_error *err);
 /* The index that a demuxer has, at open. */
 SL_NODISCARD enum sl_status sl_vod_take_index(struct sl_vod *v, struct sl_demuxer *d, bool *found,
-                                           struct sl_error *err);
+                                              struct sl_error *err);
 /* A cut, or the end, in ticks from zero of some track's timebase. */
 int64_t sl_vod_cut_in(const struct sl_vod *v, int64_t cut, struct sl_rational timebase,
-                   enum sl_rounding rounding);
+                      enum sl_rounding rounding);
 /* Where segments of a rendition begin, playlist and bytes alike: dts of tracks (counted as packets'
  * are), from the first to the end. */
 SL_NODISCARD enum sl_status sl_vod_table(struct sl_vod *v, const struct sl_vod_rendition *r,
-                                      struct sl_cuts *out, const struct sl_cancel *cancel,
-                                      struct sl_error *err);
+                                         struct sl_cuts *out, const struct sl_cancel *cancel,
+                                         struct sl_error *err);
 
-/* Moves the first cut of a table of vod_table to where presentation begins: what is decoded before
- * and not shown counts for no playlist. */
-void sl_vod_table_shown(const struct sl_vod *v, const struct sl_vod_rendition *r, struct sl_cuts *c);
+/* Moves the first cut of a table of sl_vod_table() to where presentation begins: what is decoded
+ * before and not shown counts for no playlist. */
+void sl_vod_table_shown(const struct sl_vod *v, const struct sl_vod_rendition *r,
+                        struct sl_cuts *c);
 
 /* vod_picture.c: passed-through pictures coded from the first one shown at or after from up to the
  * first one shown at or after to (source ticks from zero; VOD_FIRST, VOD_LAST). */
 SL_NODISCARD enum sl_status sl_vod_pictures(struct vod_job *j, int64_t from, int64_t to,
-                                         struct vod_run *run, struct sl_error *err);
+                                            struct vod_run *run, struct sl_error *err);
 /* SL_ENOTFOUND: there are no pictures from there on. */
 SL_NODISCARD enum sl_status sl_vod_edge_at(struct vod_job *j, int64_t from, struct vod_edge *out,
-                                        struct sl_error *err);
+                                           struct sl_error *err);
 
 /* vod_sound.c: passed-through sound whose place is in [from, to), made to begin and end there. */
 SL_NODISCARD enum sl_status sl_vod_sounds(struct vod_job *j, size_t track, int64_t from, int64_t to,
-                                       struct vod_run *run, struct sl_error *err);
+                                          struct vod_run *run, struct sl_error *err);
 
 /* vod_decoded.c */
 SL_NODISCARD enum sl_status sl_vod_need_decoded(struct sl_vod *v, size_t track,
-                                             const struct sl_cancel *cancel, struct sl_error *err);
+                                                const struct sl_cancel *cancel,
+                                                struct sl_error *err);
 /* vod_convert.c */
 SL_NODISCARD enum sl_status sl_vod_open_aac(const struct sl_vod *v, const struct vod_decoded *d,
-                                         struct sl_coder **out, struct sl_error *err);
+                                            struct sl_coder **out, struct sl_error *err);
 /* Packets of AAC with pts in [from, to), samples; to: VOD_LAST for all there are. SL_EAGAIN, and
- * nothing in run: times are not regular, vod_need_marks first. */
-SL_NODISCARD enum sl_status sl_vod_convert(struct vod_job *j, size_t track, int64_t from, int64_t to,
-                                        struct vod_run *run, struct sl_error *err);
+ * nothing in run: times are not regular, sl_vod_need_marks first. */
+SL_NODISCARD enum sl_status sl_vod_convert(struct vod_job *j, size_t track, int64_t from,
+                                           int64_t to, struct vod_run *run, struct sl_error *err);
 
 /* vod_encode.c */
 SL_NODISCARD enum sl_status sl_vod_need_picture(struct sl_vod *v, const struct sl_cancel *cancel,
-                                             struct sl_error *err);
+                                                struct sl_error *err);
 /* The track that an encoder of this rung announces; clear it. */
 SL_NODISCARD enum sl_status sl_vod_rung_track(struct sl_vod *v, const struct vod_rung *rung,
-                                           struct sl_track *out, struct sl_error *err);
+                                              struct sl_track *out, struct sl_error *err);
 /* Segment n of split. track: a copy of the encoder's; clear it. */
 SL_NODISCARD enum sl_status sl_vod_encode(struct vod_job *j, const struct vod_rung *rung, size_t n,
-                                       struct vod_run *run, struct sl_track *track,
-                                       struct sl_error *err);
+                                          struct vod_run *run, struct sl_track *track,
+                                          struct sl_error *err);
 const struct vod_rung *sl_vod_rung_of(const struct sl_vod *v, const struct sl_vod_rendition *r);
 
 /* vod_text.c: a WebVTT file of what is shown in [from, to), milliseconds. */
 SL_NODISCARD enum sl_status sl_vod_text(struct vod_job *j, size_t track, int64_t from, int64_t to,
-                                     enum sl_vod_format format, struct sl_chain *out,
-                                     struct sl_error *err);
+                                        enum sl_vod_format format, struct sl_chain *out,
+                                        struct sl_error *err);
 
 #endif

@@ -117,7 +117,7 @@ static enum sl_status copied_pictures(struct vod_job *j, size_t n, struct part *
         return beyond(j->vod, n, c->count, err);
     }
     return sl_vod_pictures(j, n == 0 ? VOD_FIRST : c->at[n],
-                        n + 1 < c->count ? c->at[n + 1] : VOD_LAST, &p->run, err);
+                           n + 1 < c->count ? c->at[n + 1] : VOD_LAST, &p->run, err);
 }
 
 static enum sl_status sound(struct vod_job *j, const struct sl_vod_rendition *r, int64_t from,
@@ -281,8 +281,8 @@ static enum sl_status text(struct vod_job *j, const struct sl_vod_rendition *r,
         return beyond(j->vod, n, table->count, err);
     }
     return sl_vod_text(j, r->track, sl_rescale(table->at[n], table->timebase, ms, SL_ROUND_NEAREST),
-                    sl_rescale(sl_cuts_end(table, n), table->timebase, ms, SL_ROUND_NEAREST),
-                    format, out, err);
+                       sl_rescale(sl_cuts_end(table, n), table->timebase, ms, SL_ROUND_NEAREST),
+                       format, out, err);
 }
 
 enum sl_status sl_vod_segment(struct sl_vod *v, const char *name, enum sl_vod_format format,

@@ -120,7 +120,7 @@ static enum sl_status end_at(struct vod_run *run, int64_t end, struct sl_error *
 }
 
 enum sl_status sl_vod_sounds(struct vod_job *j, size_t track, int64_t from, int64_t to,
-                          struct vod_run *run, struct sl_error *err)
+                             struct vod_run *run, struct sl_error *err)
 {
     const struct vod_track *k = &j->vod->known[track];
     struct sounds s = {.job = j, .k = k, .track = track, .from = from, .to = to};

@@ -21,7 +21,7 @@ static bool has_picture(const struct sl_vod *v)
 }
 
 int64_t sl_vod_cut_in(const struct sl_vod *v, int64_t cut, struct sl_rational timebase,
-                   enum sl_rounding rounding)
+                      enum sl_rounding rounding)
 {
     return sl_rescale(cut, v->zero_base, timebase, rounding);
 }
@@ -107,7 +107,7 @@ static bool is_plausible(const struct sl_vod *v)
 }
 
 enum sl_status sl_vod_take_index(struct sl_vod *v, struct sl_demuxer *d, bool *found,
-                              struct sl_error *err)
+                                 struct sl_error *err)
 {
     struct sl_index x = {.count = 0};
     struct sl_error why = {0};
@@ -175,7 +175,8 @@ static enum sl_status scan(struct vod_job *j, void *arg, struct sl_error *err)
     return st;
 }
 
-enum sl_status sl_vod_need_cuts(struct sl_vod *v, const struct sl_cancel *cancel, struct sl_error *err)
+enum sl_status sl_vod_need_cuts(struct sl_vod *v, const struct sl_cancel *cancel,
+                                struct sl_error *err)
 {
     return has_picture(v) ? sl_vod_once(v, &v->indexing, scan, NULL, cancel, err) : SL_OK;
 }
@@ -293,7 +294,8 @@ static enum sl_status find_ends(struct vod_job *j, void *arg, struct sl_error *e
     return st;
 }
 
-enum sl_status sl_vod_need_ends(struct sl_vod *v, const struct sl_cancel *cancel, struct sl_error *err)
+enum sl_status sl_vod_need_ends(struct sl_vod *v, const struct sl_cancel *cancel,
+                                struct sl_error *err)
 {
     enum sl_status st = sl_vod_need_cuts(v, cancel, err);
     return st == SL_OK ? sl_vod_once(v, &v->ending, find_ends, NULL, cancel, err) : st;
@@ -364,7 +366,7 @@ static enum sl_status find_edges(struct vod_job *j, void *arg, struct sl_error *
 }
 
 enum sl_status sl_vod_need_edges(struct sl_vod *v, const struct sl_cancel *cancel,
-                              struct sl_error *err)
+                                 struct sl_error *err)
 {
     enum sl_status st = sl_vod_need_ends(v, cancel, err);
     return st == SL_OK && has_picture(v) && v->known[v->picture].passable
@@ -446,7 +448,7 @@ static enum sl_status text_table(struct sl_vod *v, struct sl_cuts *out,
 }
 
 enum sl_status sl_vod_table(struct sl_vod *v, const struct sl_vod_rendition *r, struct sl_cuts *out,
-                         const struct sl_cancel *cancel, struct sl_error *err)
+                            const struct sl_cancel *cancel, struct sl_error *err)
 {
     *out = (struct sl_cuts){.count = 0};
     if (r->kind == SL_KIND_VIDEO && r->copy) {

@@ -47,7 +47,7 @@ static enum sl_status write_cues(struct vod_job *j, size_t track, int64_t from, 
     int64_t zero = sl_rescale(v->zero, v->zero_base, ms, SL_ROUND_NEAREST);
     enum sl_status st =
         sl_vod_seek(j, track, sl_rescale(from + zero - LONGEST_MS, ms, in, SL_ROUND_DOWN),
-                 UINT64_C(1) << track, err);
+                    UINT64_C(1) << track, err);
     while (st == SL_OK) {
         struct sl_packet *p = NULL;
         bool done = false;
@@ -70,7 +70,7 @@ static enum sl_status write_cues(struct vod_job *j, size_t track, int64_t from, 
 }
 
 enum sl_status sl_vod_text(struct vod_job *j, size_t track, int64_t from, int64_t to,
-                        enum sl_vod_format format, struct sl_chain *out, struct sl_error *err)
+                           enum sl_vod_format format, struct sl_chain *out, struct sl_error *err)
 {
     struct sl_writer w;
     sl_writer_init(&w, TEXT_MAX);
