@@ -11,9 +11,9 @@
 #include "base/log.h"
 #include "base/rational.h"
 #include "encode/contract.h"
-#include "encode/h264_track.h"
 #include "encode/openh264_params.h"
 #include "encode/soft.h"
+#include "encode/turn.h"
 #include "media/track.h"
 
 #define NAME "openh264"
@@ -43,10 +43,8 @@ struct encoder {
     struct sl_contract contract;
     struct sl_frame *upright;  /* a copy of a picture that lies the other way round in memory */
     struct sl_writer gathered; /* an access unit that the library keeps in pieces */
-    struct sl_packet *pending; /* encoded, not yet received */
-    int64_t first_pts, last_pts;
-    bool flushing;
-    enum sl_status broken; /* a call failed half way: nothing more can come */
+    struct sl_turn turn;
+    int64_t first_pts;
 
     /* loss recovery: pictures since the last IDR */
     uint8_t log2_max_frame_num;
@@ -179,7 +177,7 @@ static void openh264_destroy(struct sl_coder *base)
         }
         WelsDestroySVCEncoder(e->lib);
     }
-    sl_packet_unref(&e->pending);
+    sl_turn_clear(&e->turn);
     sl_frame_unref(&e->upright);
     sl_contract_clear(&e->contract);
     sl_writer_clear(&e->gathered);
@@ -234,7 +232,8 @@ static enum sl_status openh264_open(struct sl_coder **out, const struct sl_encod
     sl_track_init(&e->base.track);
     sl_writer_init(&e->gathered, 0);
     e->said.log = params->log;
-    e->first_pts = e->last_pts = SL_NO_TIME;
+    e->first_pts = SL_NO_TIME;
+    sl_turn_init(&e->turn, NAME);
     enum sl_status status = start(e, params, err);
     if (status == SL_OK) {
         *out = &e->base;
@@ -417,7 +416,7 @@ static enum sl_status encode(struct encoder *e, const struct sl_frame *frame, st
     if (status != SL_OK) {
         return status;
     }
-    e->pending = p;
+    e->turn.pending = p;
     p->pts = frame->pts;
     p->duration = frame->duration;
     p->qp = e->x.iRCMode == RC_OFF_MODE ? e->x.sSpatialLayers[0].iDLayerQp : -1;
@@ -431,49 +430,23 @@ static enum sl_status openh264_send(struct sl_coder *base, struct sl_frame *fram
                                     struct sl_error *err)
 {
     struct encoder *e = cast(base);
-    if (e->broken) {
-        return sl_fail(err, e->broken, NAME, "an earlier frame could not be encoded");
-    }
-    if (e->flushing) {
-        return frame ? sl_fail(err, SL_EINVAL, NAME, "frame after the end") : SL_OK;
-    }
-    if (e->pending) {
-        return SL_EAGAIN;
-    }
-    if (!frame) {
-        e->flushing = true;
-        return SL_OK;
-    }
+    bool go;
     enum sl_status status =
-        sl_h264_track_check(&e->base.track, frame, sl_openh264_caps.formats, NAME, err);
-    if (status != SL_OK) {
+        sl_turn_send(&e->turn, &base->track, frame, sl_openh264_caps.formats, &go, err);
+    if (!go) {
         return status;
     }
-    if (frame->pts == SL_NO_TIME || (e->last_pts != SL_NO_TIME && frame->pts <= e->last_pts)) {
-        return sl_fail(err, SL_EINVAL, NAME, "frame pts %lld after %lld, expected to rise",
-                       (long long)frame->pts, (long long)e->last_pts);
-    }
     e->first_pts = e->first_pts == SL_NO_TIME ? frame->pts : e->first_pts;
-    e->last_pts = frame->pts;
+    e->turn.last_pts = frame->pts;
     status = encode(e, frame, err);
-    e->broken = status;
+    e->turn.broken = status;
     return status;
 }
 
 static enum sl_status openh264_receive(struct sl_coder *base, struct sl_packet **out,
                                        struct sl_error *err)
 {
-    struct encoder *e = cast(base);
-    *out = NULL;
-    if (e->broken) {
-        return sl_fail(err, e->broken, NAME, "an earlier frame could not be encoded");
-    }
-    if (!e->pending) {
-        return e->flushing ? SL_EOF : SL_EAGAIN;
-    }
-    *out = e->pending;
-    e->pending = NULL;
-    return SL_OK;
+    return sl_turn_receive(&cast(base)->turn, out, err);
 }
 
 /* ---- changes ----------------------------------------------------------------------------- */

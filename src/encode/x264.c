@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "encode/backends.h"
 #include "encode/contract.h"
-#include "encode/h264_track.h"
+#include "encode/turn.h"
 #include "encode/x264_log.h"
 #include "encode/x264_params.h"
 #include "media/h264.h"
@@ -19,26 +19,16 @@
 
 static const struct sl_coder_caps caps;
 
-/* What has to come out again with a frame; x264 hands the pointer through. */
-struct in_flight {
-    int64_t duration;
-    bool used, cut;
-};
-
 struct encoder {
     struct sl_coder base;
     x264_t *x264;
     struct sl_x264_log log;
-    struct in_flight *in_flight;
-    size_t in_flight_count;
-    size_t next_slot;
-    int64_t last_pts;
-    struct sl_packet *pending; /* encoded, not yet received */
+    struct sl_flight *flights; /* x264 hands the pointer through */
+    size_t flight_count, next_flight;
+    struct sl_turn turn;
     struct sl_contract contract;
     x264_param_t x; /* as opened, for what is changed later */
     bool recovers, refreshes;
-    bool flushing;
-    enum sl_status broken; /* a call failed half way: nothing more can come */
 };
 
 static struct encoder *cast(struct sl_coder *e)
@@ -76,9 +66,9 @@ static void x264_destroy(struct sl_coder *base)
     if (e->x264) {
         x264_encoder_close(e->x264);
     }
-    sl_packet_unref(&e->pending);
+    sl_turn_clear(&e->turn);
     sl_contract_clear(&e->contract);
-    sl_free(e->in_flight);
+    sl_free(e->flights);
     sl_track_clear(&e->base.track);
     sl_free(e);
 }
@@ -94,7 +84,7 @@ static enum sl_status x264_open(struct sl_coder **out, const struct sl_encode_pa
     e->base.ops = &sl_encode_x264;
     sl_track_init(&e->base.track);
     e->log.log = params->log;
-    e->last_pts = SL_NO_TIME;
+    sl_turn_init(&e->turn, NAME);
     e->recovers = params->loss_recovery;
     e->refreshes = params->intra_refresh;
     enum sl_status status = sl_x264_params(&e->x, params, err);
@@ -115,9 +105,9 @@ static enum sl_status x264_open(struct sl_coder **out, const struct sl_encode_pa
         goto out;
     }
     /* One more for the frame at hand. */
-    e->in_flight_count = (size_t)x264_encoder_maximum_delayed_frames(e->x264) + 1;
-    e->in_flight = sl_alloc_array(e->in_flight_count, sizeof *e->in_flight);
-    if (!e->in_flight) {
+    e->flight_count = (size_t)x264_encoder_maximum_delayed_frames(e->x264) + 1;
+    e->flights = sl_alloc_array(e->flight_count, sizeof *e->flights);
+    if (!e->flights) {
         status = sl_fail_memory(err);
     }
 out:
@@ -131,7 +121,7 @@ out:
 
 /* ---- encode ----------------------------------------------------------------------------- */
 
-/* in: NULL to flush. e->pending stays NULL where nothing came out yet. */
+/* in: NULL to flush. e->turn.pending stays NULL where nothing came out yet. */
 static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_error *err)
 {
     x264_nal_t *nals;
@@ -144,7 +134,7 @@ static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_er
     if (size == 0) {
         return SL_OK;
     }
-    struct in_flight *slot = pic.opaque;
+    struct sl_flight *slot = pic.opaque;
     slot->used = false;
     struct sl_packet *p;
     enum sl_status status =
@@ -152,7 +142,7 @@ static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_er
     if (status != SL_OK) {
         return status;
     }
-    e->pending = p;
+    e->turn.pending = p;
     p->pts = pic.i_pts;
     p->duration = slot->duration;
     p->qp = pic.i_qpplus1 - 1;
@@ -163,59 +153,19 @@ static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_er
     return SL_OK;
 }
 
-static enum sl_status check_frame(const struct encoder *e, const struct sl_frame *f,
-                                  struct sl_error *err)
-{
-    enum sl_status status = sl_h264_track_check(&e->base.track, f, caps.formats, NAME, err);
-    if (status != SL_OK) {
-        return status;
-    }
-    if (f->pts == SL_NO_TIME || (e->last_pts != SL_NO_TIME && f->pts <= e->last_pts)) {
-        return sl_fail(err, SL_EINVAL, NAME, "frame pts %lld after %lld, expected to rise",
-                       (long long)f->pts, (long long)e->last_pts);
-    }
-    return SL_OK;
-}
-
-static struct in_flight *free_slot(struct encoder *e)
-{
-    for (size_t i = 0; i < e->in_flight_count; i++) {
-        size_t at = (e->next_slot + i) % e->in_flight_count;
-        if (!e->in_flight[at].used) {
-            e->next_slot = (at + 1) % e->in_flight_count;
-            return &e->in_flight[at];
-        }
-    }
-    return NULL;
-}
-
 static enum sl_status x264_send(struct sl_coder *base, struct sl_frame *frame, struct sl_error *err)
 {
     struct encoder *e = cast(base);
-    if (e->broken) {
-        return sl_fail(err, e->broken, NAME, "an earlier frame could not be encoded");
-    }
-    if (e->flushing) {
-        return frame ? sl_fail(err, SL_EINVAL, NAME, "frame after the end") : SL_OK;
-    }
-    if (e->pending) {
-        return SL_EAGAIN;
-    }
-    if (!frame) {
-        e->flushing = true;
-        return SL_OK;
-    }
-    enum sl_status status = check_frame(e, frame, err);
-    if (status != SL_OK) {
+    bool go;
+    enum sl_status status = sl_turn_send(&e->turn, &base->track, frame, caps.formats, &go, err);
+    if (!go) {
         return status;
     }
-    struct in_flight *slot = free_slot(e);
+    struct sl_flight *slot = sl_flight_take(e->flights, e->flight_count, &e->next_flight, frame);
     if (!slot) {
         return sl_fail(err, SL_EDATA, NAME, "more than the %zu frames announced are in flight",
-                       e->in_flight_count);
+                       e->flight_count);
     }
-    *slot = (struct in_flight){
-        .duration = frame->duration, .used = true, .cut = (frame->flags & SL_FRAME_CUT) != 0};
     x264_picture_t pic;
     x264_picture_init(&pic);
     /* CUT implies KEY (media/frame.h). */
@@ -229,10 +179,10 @@ static enum sl_status x264_send(struct sl_coder *base, struct sl_frame *frame, s
         pic.img.plane[i] = frame->plane[i];
         pic.img.i_stride[i] = (int)frame->stride[i];
     }
-    e->last_pts = frame->pts;
+    e->turn.last_pts = frame->pts;
     /* x264 copies the picture into a frame of its own, so no reference needs to be kept. */
     status = encode(e, &pic, err);
-    e->broken = status;
+    e->turn.broken = status;
     return status;
 }
 
@@ -240,22 +190,15 @@ static enum sl_status x264_receive(struct sl_coder *base, struct sl_packet **out
                                    struct sl_error *err)
 {
     struct encoder *e = cast(base);
-    *out = NULL;
-    if (e->broken) {
-        return sl_fail(err, e->broken, NAME, "an earlier frame could not be encoded");
-    }
-    while (!e->pending && e->flushing && x264_encoder_delayed_frames(e->x264) > 0) {
-        e->broken = encode(e, NULL, err);
-        if (e->broken) {
-            return e->broken;
+    struct sl_turn *t = &e->turn;
+    while (!t->broken && !t->pending && t->flushing && x264_encoder_delayed_frames(e->x264) > 0) {
+        t->broken = encode(e, NULL, err);
+        if (t->broken) {
+            *out = NULL;
+            return t->broken;
         }
     }
-    if (!e->pending) {
-        return e->flushing ? SL_EOF : SL_EAGAIN;
-    }
-    *out = e->pending;
-    e->pending = NULL;
-    return SL_OK;
+    return sl_turn_receive(t, out, err);
 }
 
 /* ---- changes ----------------------------------------------------------------------------- */

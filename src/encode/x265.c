@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/rational.h"
 #include "encode/contract.h"
-#include "encode/h264_track.h"
 #include "encode/soft.h"
+#include "encode/turn.h"
 #include "encode/x265_params.h"
 #include "media/track.h"
 
@@ -19,25 +19,17 @@
  * hand. */
 #define IN_FLIGHT_MAX 320
 
-/* What has to come out again with a picture; x265 hands the pointer through. */
-struct in_flight {
-    int64_t duration;
-    bool used, cut;
-};
-
 struct encoder {
     struct sl_coder base;
     const x265_api *api;
     x265_encoder *x265;
     x265_param *x;
     char pools[16];
-    struct in_flight in_flight[IN_FLIGHT_MAX];
-    size_t next_slot, on_their_way;
-    int64_t last_pts;
-    struct sl_packet *pending; /* encoded, not yet received */
+    struct sl_flight flights[IN_FLIGHT_MAX]; /* x265 hands the pointer through */
+    size_t next_flight, on_their_way;
+    struct sl_turn turn;
     struct sl_contract contract;
-    bool flushing, drained;
-    enum sl_status broken; /* a call failed half way: nothing more can come */
+    bool drained;
 };
 
 static struct encoder *cast(struct sl_coder *e)
@@ -78,7 +70,7 @@ static void x265_destroy(struct sl_coder *base)
     if (e->x) {
         e->api->param_free(e->x);
     }
-    sl_packet_unref(&e->pending);
+    sl_turn_clear(&e->turn);
     sl_contract_clear(&e->contract);
     sl_track_clear(&e->base.track);
     sl_free(e);
@@ -118,7 +110,7 @@ static enum sl_status x265_open(struct sl_coder **out, const struct sl_encode_pa
     }
     e->base.ops = &sl_encode_x265_lib;
     sl_track_init(&e->base.track);
-    e->last_pts = SL_NO_TIME;
+    sl_turn_init(&e->turn, NAME);
     enum sl_status status = start(e, params, err);
     if (status == SL_OK) {
         *out = &e->base;
@@ -130,7 +122,7 @@ static enum sl_status x265_open(struct sl_coder **out, const struct sl_encode_pa
 
 /* ---- encode ------------------------------------------------------------------------------ */
 
-/* in: NULL to flush. e->pending stays NULL where nothing came out yet. */
+/* in: NULL to flush. e->turn.pending stays NULL where nothing came out yet. */
 static enum sl_status encode(struct encoder *e, x265_picture *in, struct sl_error *err)
 {
     x265_nal *nals;
@@ -149,7 +141,7 @@ static enum sl_status encode(struct encoder *e, x265_picture *in, struct sl_erro
     for (uint32_t i = 0; i < count; i++) {
         size += nals[i].sizeBytes;
     }
-    struct in_flight *slot = pic.userData;
+    struct sl_flight *slot = pic.userData;
     slot->used = false;
     e->on_their_way--;
     struct sl_packet *p;
@@ -157,7 +149,7 @@ static enum sl_status encode(struct encoder *e, x265_picture *in, struct sl_erro
     if (status != SL_OK) {
         return status;
     }
-    e->pending = p;
+    e->turn.pending = p;
     p->pts = pic.pts;
     p->duration = slot->duration;
     p->qp = (int32_t)(pic.frameData.qp + 0.5);
@@ -169,58 +161,19 @@ static enum sl_status encode(struct encoder *e, x265_picture *in, struct sl_erro
     return SL_OK;
 }
 
-static struct in_flight *free_slot(struct encoder *e)
-{
-    for (size_t i = 0; i < IN_FLIGHT_MAX; i++) {
-        size_t at = (e->next_slot + i) % IN_FLIGHT_MAX;
-        if (!e->in_flight[at].used) {
-            e->next_slot = (at + 1) % IN_FLIGHT_MAX;
-            return &e->in_flight[at];
-        }
-    }
-    return NULL;
-}
-
-static enum sl_status check_frame(const struct encoder *e, const struct sl_frame *f,
-                                  struct sl_error *err)
-{
-    enum sl_status status = sl_h264_track_check(&e->base.track, f, sl_x265_caps.formats, NAME, err);
-    if (status != SL_OK) {
-        return status;
-    }
-    if (f->pts == SL_NO_TIME || (e->last_pts != SL_NO_TIME && f->pts <= e->last_pts)) {
-        return sl_fail(err, SL_EINVAL, NAME, "frame pts %lld after %lld, expected to rise",
-                       (long long)f->pts, (long long)e->last_pts);
-    }
-    return SL_OK;
-}
-
 static enum sl_status x265_send(struct sl_coder *base, struct sl_frame *frame, struct sl_error *err)
 {
     struct encoder *e = cast(base);
-    if (e->broken) {
-        return sl_fail(err, e->broken, NAME, "an earlier frame could not be encoded");
-    }
-    if (e->flushing) {
-        return frame ? sl_fail(err, SL_EINVAL, NAME, "frame after the end") : SL_OK;
-    }
-    if (e->pending) {
-        return SL_EAGAIN;
-    }
-    if (!frame) {
-        e->flushing = true;
-        return SL_OK;
-    }
-    enum sl_status status = check_frame(e, frame, err);
-    if (status != SL_OK) {
+    bool go;
+    enum sl_status status =
+        sl_turn_send(&e->turn, &base->track, frame, sl_x265_caps.formats, &go, err);
+    if (!go) {
         return status;
     }
-    struct in_flight *slot = free_slot(e);
+    struct sl_flight *slot = sl_flight_take(e->flights, IN_FLIGHT_MAX, &e->next_flight, frame);
     if (!slot) {
         return sl_fail(err, SL_EDATA, NAME, "more than %d frames are in flight", IN_FLIGHT_MAX);
     }
-    *slot = (struct in_flight){
-        .duration = frame->duration, .used = true, .cut = (frame->flags & SL_FRAME_CUT) != 0};
     x265_picture pic;
     e->api->picture_init(e->x, &pic);
     /* CUT implies KEY (media/frame.h). */
@@ -233,11 +186,11 @@ static enum sl_status x265_send(struct sl_coder *base, struct sl_frame *frame, s
         pic.planes[i] = frame->plane[i];
         pic.stride[i] = (int)frame->stride[i];
     }
-    e->last_pts = frame->pts;
+    e->turn.last_pts = frame->pts;
     e->on_their_way++;
     /* x265 copies the picture into a frame of its own, so no reference needs to be kept. */
     status = encode(e, &pic, err);
-    e->broken = status;
+    e->turn.broken = status;
     return status;
 }
 
@@ -245,25 +198,18 @@ static enum sl_status x265_receive(struct sl_coder *base, struct sl_packet **out
                                    struct sl_error *err)
 {
     struct encoder *e = cast(base);
+    struct sl_turn *t = &e->turn;
     *out = NULL;
-    if (e->broken) {
-        return sl_fail(err, e->broken, NAME, "an earlier frame could not be encoded");
-    }
-    while (!e->pending && e->flushing && !e->drained && e->on_their_way > 0) {
-        e->broken = encode(e, NULL, err);
-        if (e->broken) {
-            return e->broken;
+    while (!t->broken && !t->pending && t->flushing && !e->drained && e->on_their_way > 0) {
+        t->broken = encode(e, NULL, err);
+        if (t->broken) {
+            return t->broken;
         }
     }
-    if (!e->pending) {
-        if (e->flushing && e->on_their_way > 0) {
-            return sl_fail(err, SL_EDATA, NAME, "%zu pictures never came out", e->on_their_way);
-        }
-        return e->flushing ? SL_EOF : SL_EAGAIN;
+    if (!t->broken && !t->pending && t->flushing && e->on_their_way > 0) {
+        return sl_fail(err, SL_EDATA, NAME, "%zu pictures never came out", e->on_their_way);
     }
-    *out = e->pending;
-    e->pending = NULL;
-    return SL_OK;
+    return sl_turn_receive(t, out, err);
 }
 
 /* No reconfigure: x265_encoder_reconfig() of 3.5 says yes, and bitrate, crf and quantiser stay as
