@@ -13,30 +13,14 @@ static void stop(void *encode)
     sl_encode_y4m_stop(encode);
 }
 
-static void print_line(struct cli_progress *progress, const struct sl_encode_y4m_progress *p)
-{
-    int64_t spent_ms = cli_progress_spent_us(progress) / 1000;
-    int64_t tenths = spent_ms > 0 ? p->pictures * 10000 / spent_ms : 0;
-    (void)fprintf(stderr, "\r%lld pictures, %lld kB, %lld.%lld fps", (long long)p->pictures,
-                  (long long)(p->bytes / 1000), (long long)(tenths / 10), (long long)(tenths % 10));
-    cli_progress_rest(progress, p->position_us, p->duration_us, p->finished);
-}
-
 static void on_progress(void *opaque, const struct sl_encode_y4m_progress *p)
 {
-    struct cli_progress *progress = opaque;
-    if (!cli_progress_due(progress, p->finished)) {
-        return;
-    }
-    if (progress->style == CLI_PROGRESS_LINE) {
-        print_line(progress, p);
-        return;
-    }
-    (void)fprintf(stderr,
-                  "{\"event\":\"%s\",\"pictures\":%lld,\"bytes\":%lld,\"position_us\":%lld,"
-                  "\"duration_us\":%lld}\n",
-                  cli_progress_event(p->finished), (long long)p->pictures, (long long)p->bytes,
-                  (long long)p->position_us, (long long)p->duration_us);
+    struct cli_coding coding = {.pictures = p->pictures,
+                                .bytes = p->bytes,
+                                .position_us = p->position_us,
+                                .duration_us = p->duration_us,
+                                .finished = p->finished != 0};
+    cli_progress_coding(opaque, &coding);
 }
 
 static int handle(void *opaque, const char *key, const char *value)

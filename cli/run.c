@@ -79,6 +79,27 @@ void cli_progress_rest(struct cli_progress *p, int64_t position_us, int64_t dura
     p->open = !finished;
 }
 
+void cli_progress_coding(struct cli_progress *p, const struct cli_coding *c)
+{
+    if (!cli_progress_due(p, c->finished)) {
+        return;
+    }
+    if (p->style == CLI_PROGRESS_LINE) {
+        int64_t spent_ms = cli_progress_spent_us(p) / 1000;
+        int64_t tenths = spent_ms > 0 ? c->pictures * 10000 / spent_ms : 0;
+        (void)fprintf(stderr, "\r%lld pictures, %lld kB, %lld.%lld fps", (long long)c->pictures,
+                      (long long)(c->bytes / 1000), (long long)(tenths / 10),
+                      (long long)(tenths % 10));
+        cli_progress_rest(p, c->position_us, c->duration_us, c->finished);
+        return;
+    }
+    (void)fprintf(stderr,
+                  "{\"event\":\"%s\",\"pictures\":%lld,\"bytes\":%lld,\"position_us\":%lld,"
+                  "\"duration_us\":%lld}\n",
+                  cli_progress_event(c->finished), (long long)c->pictures, (long long)c->bytes,
+                  (long long)c->position_us, (long long)c->duration_us);
+}
+
 void cli_progress_break(struct cli_progress *p)
 {
     if (p->open) {

@@ -39,6 +39,13 @@ const char *cli_progress_event(bool finished);
  * line's end where it is the last one. */
 void cli_progress_rest(struct cli_progress *p, int64_t position_us, int64_t duration_us,
                        bool finished);
+/* How far a command is that codes pictures. */
+struct cli_coding {
+    int64_t pictures, bytes, position_us, duration_us;
+    bool finished;
+};
+/* Shows it where something is due. */
+void cli_progress_coding(struct cli_progress *p, const struct cli_coding *c);
 /* Ends a line that is open, before something else is said. */
 void cli_progress_break(struct cli_progress *p);
 

@@ -161,38 +161,22 @@ static enum sl_status take_frame(struct convert *c, struct sl_frame *f, struct s
     return st == SL_OK ? drain_line(c, err) : st;
 }
 
+static enum sl_status hand_on(void *opaque, struct sl_frame *f, struct sl_error *err)
+{
+    return take_frame(opaque, f, err);
+}
+
 /* Decodes one packet (NULL: drains). */
 static enum sl_status decode(struct convert *c, struct sl_packet *p, struct sl_error *err)
 {
-    const struct sl_decoder_ops *ops = c->decoder->ops;
-    for (bool sent = false; !c->full;) {
-        struct sl_error why = {0};
-        enum sl_status st = sent ? SL_OK : ops->send(c->decoder, p, &why);
-        if (st == SL_EDATA) {
-            sl_log_write(c->job->vod->log, c->damaged++ == 0 ? SL_LOG_WARN : SL_LOG_DEBUG, VOD_LOG,
-                         "%s: damaged sound: %s", c->job->vod->where, why.msg);
-            return SL_OK;
-        }
-        if (st != SL_OK && st != SL_EAGAIN) {
-            return sl_fail(err, st, why.where, "%s", why.msg);
-        }
-        sent = sent || st == SL_OK;
-        struct sl_frame *f = NULL;
-        while (!c->full && (st = ops->receive(c->decoder, &f, err)) == SL_OK) {
-            st = take_frame(c, f, err);
-            sl_frame_unref(&f);
-            if (st != SL_OK) {
-                return st;
-            }
-        }
-        if (c->full || st == SL_EOF || (st == SL_EAGAIN && sent)) {
-            return SL_OK;
-        }
-        if (st != SL_EAGAIN) {
-            return st;
-        }
-    }
-    return SL_OK;
+    struct vod_decoding d = {.vod = c->job->vod,
+                             .what = "sound",
+                             .decoder = c->decoder,
+                             .full = &c->full,
+                             .damaged = &c->damaged,
+                             .take = hand_on,
+                             .opaque = c};
+    return sl_vod_decode(&d, p, err);
 }
 
 /* The decoder gets times in samples, which are exact; those of the container may be rounded. */

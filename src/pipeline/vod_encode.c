@@ -307,38 +307,22 @@ static enum sl_status take_frame(struct encode *e, struct sl_frame *f, struct sl
     return st;
 }
 
+static enum sl_status hand_on(void *opaque, struct sl_frame *f, struct sl_error *err)
+{
+    return take_frame(opaque, f, err);
+}
+
 /* Decodes one packet (NULL: drains). */
 static enum sl_status decode(struct encode *e, struct sl_packet *p, struct sl_error *err)
 {
-    const struct sl_decoder_ops *ops = e->decoder->ops;
-    for (bool sent = false; !e->full;) {
-        struct sl_error why = {0};
-        enum sl_status st = sent ? SL_OK : ops->send(e->decoder, p, &why);
-        if (st == SL_EDATA) {
-            sl_log_write(e->job->vod->log, e->damaged++ == 0 ? SL_LOG_WARN : SL_LOG_DEBUG, VOD_LOG,
-                         "%s: damaged picture: %s", e->job->vod->where, why.msg);
-            return SL_OK;
-        }
-        if (st != SL_OK && st != SL_EAGAIN) {
-            return sl_fail(err, st, why.where, "%s", why.msg);
-        }
-        sent = sent || st == SL_OK;
-        struct sl_frame *f = NULL;
-        while (!e->full && (st = ops->receive(e->decoder, &f, err)) == SL_OK) {
-            st = take_frame(e, f, err);
-            sl_frame_unref(&f);
-            if (st != SL_OK) {
-                return st;
-            }
-        }
-        if (e->full || st == SL_EOF || (st == SL_EAGAIN && sent)) {
-            return SL_OK;
-        }
-        if (st != SL_EAGAIN) {
-            return st;
-        }
-    }
-    return SL_OK;
+    struct vod_decoding d = {.vod = e->job->vod,
+                             .what = "picture",
+                             .decoder = e->decoder,
+                             .full = &e->full,
+                             .damaged = &e->damaged,
+                             .take = hand_on,
+                             .opaque = e};
+    return sl_vod_decode(&d, p, err);
 }
 
 static enum sl_status feed(struct encode *e, struct sl_error *err)

@@ -287,6 +287,19 @@ SL_NODISCARD enum sl_status sl_vod_edge_at(struct vod_job *j, int64_t from, stru
 SL_NODISCARD enum sl_status sl_vod_sounds(struct vod_job *j, size_t track, int64_t from, int64_t to,
                                           struct vod_run *run, struct sl_error *err);
 
+/* vod_decode.c: one packet (NULL: drains), and what comes of it handed to take, until *full. */
+struct vod_decoding {
+    const struct sl_vod *vod;
+    const char *what; /* "sound", for messages */
+    struct sl_decoder *decoder;
+    const bool *full;
+    int64_t *damaged; /* packets */
+    enum sl_status (*take)(void *opaque, struct sl_frame *f, struct sl_error *err);
+    void *opaque;
+};
+SL_NODISCARD enum sl_status sl_vod_decode(const struct vod_decoding *d, struct sl_packet *p,
+                                          struct sl_error *err);
+
 /* vod_decoded.c */
 SL_NODISCARD enum sl_status sl_vod_need_decoded(struct sl_vod *v, size_t track,
                                                 const struct sl_cancel *cancel,
