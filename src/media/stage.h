@@ -139,27 +139,26 @@ struct sl_encode_params {
     /* video */
     int32_t width, height;
     int32_t max_width, max_height; /* what reconfigure may go to; 0: the size */
+    int level;                     /* 41 is 4.1; 0: the lowest that holds the stream */
     struct sl_rational frame_rate; /* nominal, for rate control only; times come from pts */
     struct sl_rational sample_aspect;
-    struct sl_colour colour;
     const char *preset, *tune, *profile; /* NULL: default */
-    int level;                           /* 41 is 4.1; 0: the lowest that holds the stream */
-    enum sl_rate_control rate;           /* never AUTO */
     int64_t bitrate, maxrate, buffer;    /* bit/s, bit/s, bits; 0: none */
     struct sl_rational crf;              /* 0/0, 0/1: the backend's own */
     int qp;
+    enum sl_rate_control rate; /* never AUTO */
+    int64_t gop;               /* pictures from IDR to IDR; 0: where the caller says alone */
     /* LOOKAHEAD, and all else zero, is what files are made with: groups start where the caller
      * says. In SYNC and PIPELINED nothing is reordered, and SYNC holds nothing back: each send is
      * followed by one packet. */
     enum sl_encoder_latency latency;
     int depth;   /* PIPELINED: pictures that may be on their way */
-    int64_t gop; /* pictures from IDR to IDR; 0: where the caller says alone */
     int bframes; /* LOOKAHEAD: in a row; -1: the preset's */
-    bool intra_refresh, loss_recovery;
     int gpu;
     void *cuda_context;
     int extra_delay;
-    bool nvtx;
+    struct sl_colour colour;
+    bool intra_refresh, loss_recovery, nvtx;
 
     /* audio */
     int32_t sample_rate, channels;
