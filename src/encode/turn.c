@@ -69,16 +69,16 @@ enum sl_status sl_turn_receive(struct sl_turn *t, struct sl_packet **out, struct
     return SL_OK;
 }
 
-struct sl_flight *sl_flight_take(struct sl_flight *flights, size_t count, size_t *next,
-                                 const struct sl_frame *frame)
+struct sl_slot *sl_turn_slot(struct sl_slot *flights, size_t count, size_t *next,
+                             const struct sl_frame *frame)
 {
     for (size_t i = 0; i < count; i++) {
         size_t at = (*next + i) % count;
         if (!flights[at].used) {
             *next = (at + 1) % count;
-            flights[at] = (struct sl_flight){.duration = frame->duration,
-                                             .used = true,
-                                             .cut = (frame->flags & SL_FRAME_CUT) != 0};
+            flights[at] = (struct sl_slot){.duration = frame->duration,
+                                           .used = true,
+                                           .cut = (frame->flags & SL_FRAME_CUT) != 0};
             return &flights[at];
         }
     }

@@ -29,12 +29,12 @@ SL_NODISCARD enum sl_status sl_turn_receive(struct sl_turn *t, struct sl_packet 
 SL_NODISCARD enum sl_status sl_turn_check(const struct sl_turn *t, struct sl_error *err);
 
 /* Frames that the library has and that have not come out, where it hands a pointer through. */
-struct sl_flight {
+struct sl_slot {
     int64_t duration;
     bool used, cut;
 };
 /* A ring of count slots; *next is where to look first. NULL: all are used. */
-struct sl_flight *sl_flight_take(struct sl_flight *flights, size_t count, size_t *next,
-                                 const struct sl_frame *frame);
+struct sl_slot *sl_turn_slot(struct sl_slot *flights, size_t count, size_t *next,
+                             const struct sl_frame *frame);
 
 #endif

@@ -23,7 +23,7 @@ struct encoder {
     struct sl_coder base;
     x264_t *x264;
     struct sl_x264_log log;
-    struct sl_flight *flights; /* x264 hands the pointer through */
+    struct sl_slot *flights; /* x264 hands the pointer through */
     size_t flight_count, next_flight;
     struct sl_turn turn;
     struct sl_contract contract;
@@ -134,7 +134,7 @@ static enum sl_status encode(struct encoder *e, x264_picture_t *in, struct sl_er
     if (size == 0) {
         return SL_OK;
     }
-    struct sl_flight *slot = pic.opaque;
+    struct sl_slot *slot = pic.opaque;
     slot->used = false;
     struct sl_packet *p;
     enum sl_status status =
@@ -161,7 +161,7 @@ static enum sl_status x264_send(struct sl_coder *base, struct sl_frame *frame, s
     if (!go) {
         return status;
     }
-    struct sl_flight *slot = sl_flight_take(e->flights, e->flight_count, &e->next_flight, frame);
+    struct sl_slot *slot = sl_turn_slot(e->flights, e->flight_count, &e->next_flight, frame);
     if (!slot) {
         return sl_fail(err, SL_EDATA, NAME, "more than the %zu frames announced are in flight",
                        e->flight_count);

@@ -25,7 +25,7 @@ struct encoder {
     x265_encoder *x265;
     x265_param *x;
     char pools[16];
-    struct sl_flight flights[IN_FLIGHT_MAX]; /* x265 hands the pointer through */
+    struct sl_slot flights[IN_FLIGHT_MAX]; /* x265 hands the pointer through */
     size_t next_flight, on_their_way;
     struct sl_turn turn;
     struct sl_contract contract;
@@ -141,7 +141,7 @@ static enum sl_status encode(struct encoder *e, x265_picture *in, struct sl_erro
     for (uint32_t i = 0; i < count; i++) {
         size += nals[i].sizeBytes;
     }
-    struct sl_flight *slot = pic.userData;
+    struct sl_slot *slot = pic.userData;
     slot->used = false;
     e->on_their_way--;
     struct sl_packet *p;
@@ -170,7 +170,7 @@ static enum sl_status x265_send(struct sl_coder *base, struct sl_frame *frame, s
     if (!go) {
         return status;
     }
-    struct sl_flight *slot = sl_flight_take(e->flights, IN_FLIGHT_MAX, &e->next_flight, frame);
+    struct sl_slot *slot = sl_turn_slot(e->flights, IN_FLIGHT_MAX, &e->next_flight, frame);
     if (!slot) {
         return sl_fail(err, SL_EDATA, NAME, "more than %d frames are in flight", IN_FLIGHT_MAX);
     }

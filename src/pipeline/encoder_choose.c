@@ -11,7 +11,7 @@
 #define CODERS_MAX 64 /* bits of sl_encoder.failed */
 
 /* Live pictures go to a device where there is one; software follows by what it costs at equal
- * quality (docs/encoder.md has the measurement). */
+ * quality (docs/bench-latency.md). */
 static const char *const live_order[] = {"nvenc", "videotoolbox", "x264", "openh264", "x265"};
 
 /* Reasons one after the other, "x264: …; nvenc: …", as far as there is room. */
