@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The page: controls, keyboard, the list of ladders. State that tests and styles read stands in
-// data attributes of <main>; nothing is put on window.
+// The page: what is open, what is shown about it, and where its parts meet. State that tests and
+// styles read stands in data attributes of <main>; nothing is put on window.
+import { markRung, showRungs, showSounds, showTexts } from './choices.js';
+import { seekTo, showTime, watch } from './controls.js';
+import { $, main, video } from './dom.js';
 import * as format from './format.js';
+import { Ladders } from './ladders.js';
+import { addressOf, Library } from './library.js';
 import { Player } from './player.js';
+import { positionOf, remember } from './resume.js';
 
-const SEEK_STEP = 5;
-const VOLUME_STEP = 0.05;
-const IDLE_AFTER = 2500;
 const LIST_EVERY = 15000;
 const LIST_EVERY_EMPTY = 3000;
+const REMEMBER_EVERY = 5000;
 
-const $ = (id) => document.getElementById(id);
-const main = document.querySelector('main');
-const video = $('video');
-const stage = $('stage');
 const player = new Player(video);
+const ladders = new Ladders();
+const library = new Library(showLists);
 const { title: siteTitle } = document;
 
-let ladders = [];
-let address = null; // of the ladder that is loaded
-let seeking = false;
+let address = null; // of what is loaded
+let film = null; // its path, where it is of the library
+let remembered = 0; // when its position was
 
 // --- what is shown -------------------------------------------------------------------------------
 
@@ -33,34 +35,9 @@ function showMessage(text) {
   $('message').hidden = !text;
 }
 
-function bufferedAhead() {
-  const { buffered, currentTime } = video;
-  for (let i = 0; i < buffered.length; i += 1) {
-    if (currentTime >= buffered.start(i) - 0.1 && currentTime <= buffered.end(i)) {
-      return buffered.end(i) - currentTime;
-    }
-  }
-  return 0;
-}
-
-function showTime() {
-  const duration = Number.isFinite(video.duration) ? video.duration : player.edge ?? 0;
-  const seek = $('seek');
-  const ahead = bufferedAhead();
-  const share = (t) => (duration > 0 ? `${Math.min(100, (t / duration) * 100)}%` : '0%');
-
-  $('position').textContent = format.time(video.currentTime);
-  $('duration').textContent = format.time(duration);
-  seek.disabled = !(duration > 0);
-  seek.max = String(duration);
-  if (!seeking) seek.value = String(video.currentTime);
-  seek.setAttribute('aria-valuetext',
-    `${format.spokenTime(video.currentTime)} of ${format.spokenTime(duration)}`);
-  seek.style.setProperty('--played', share(seeking ? Number(seek.value) : video.currentTime));
-  seek.style.setProperty('--buffered', share(video.currentTime + ahead));
-  main.dataset.time = video.currentTime.toFixed(3);
-  main.dataset.buffered = ahead.toFixed(3);
-  $('stat-buffered').textContent = `${ahead.toFixed(1)} s`;
+function showFailure(text) {
+  showMessage(text);
+  main.dataset.state = 'error';
 }
 
 function showStats() {
@@ -87,101 +64,35 @@ function showStats() {
   $('live').hidden = !growing;
   main.dataset.behind = String(growing && player.edge !== null
     && player.edge - video.currentTime > 10);
-  showTime();
+  showTime(player);
 }
 
-function radio(name, value, label, detail, checked) {
-  const wrap = document.createElement('label');
-  const input = document.createElement('input');
-  const text = document.createElement('span');
-  const small = document.createElement('small');
+function showLists() {
+  const count = [ladders.library ? library.count : '',
+    ladders.library && ladders.list.length === 0 ? '' : ladders.count].filter(Boolean).join(', ');
 
-  input.type = 'radio';
-  input.name = name;
-  input.value = String(value);
-  input.checked = checked;
-  text.textContent = label;
-  small.textContent = detail;
-  if (detail) text.append(' ', small);
-  wrap.append(input, text);
-  return wrap;
-}
-
-// Highest first. Indices are hls.js's, which sorts by rate.
-function showRungs() {
-  const { levels, chosen } = player;
-  const names = format.rungNames(levels);
-  const order = levels.map((_, i) => i).sort((a, b) => levels[b].bitrate - levels[a].bitrate);
-  const choice = (i) => {
-    const { width, height, bitrate } = levels[i];
-    return [i, names[i], [width && height ? `${width}×${height}` : '', format.bitrate(bitrate)]
-      .filter(Boolean).join(', ')];
-  };
-  const all = [[-1, 'Auto', 'by the connection'], ...order.map(choice)];
-
-  main.dataset.levels = String(levels.length);
-  $('rungs').hidden = levels.length === 0;
-  $('rung-list').replaceChildren(...all.map(([value, label, detail]) => {
-    const item = radio('rung', value, label, detail, value === chosen);
-    if (value >= 0) item.dataset.width = String(levels[value].width ?? 0);
-    if (value >= 0) item.dataset.height = String(levels[value].height ?? 0);
-    return item;
-  }));
-  $('menu').disabled = levels.length === 0;
-  $('menu').replaceChildren(...all.map(([value, label]) => {
-    const option = document.createElement('option');
-    option.value = String(value);
-    option.textContent = label;
-    option.selected = value === chosen;
-    return option;
-  }));
-}
-
-function markRung() {
-  const chosen = String(player.chosen);
-  for (const input of document.querySelectorAll('input[name=rung]')) {
-    input.checked = input.value === chosen;
-    input.parentElement.classList.toggle('shown', Number(input.value) === player.current);
-  }
-  $('menu').value = chosen;
-}
-
-function showSounds() {
-  const { sounds, sound } = player;
-
-  main.dataset.sounds = String(sounds.length);
-  $('sounds').hidden = sounds.length < 2;
-  $('sound-list').replaceChildren(...sounds.map((track, i) => radio('sound', i,
-    track.name || `Sound ${i + 1}`, track.lang ?? '', i === sound)));
-}
-
-function showLadders() {
-  const items = ladders.map((ladder) => {
-    const parts = ladder.path.split('/');
-    const link = document.createElement('a');
-    const name = document.createElement('span');
-    const small = document.createElement('small');
-    const item = document.createElement('li');
-
-    link.href = `?ladder=${encodeURIComponent(ladder.url)}`;
-    link.dataset.ladder = ladder.url;
-    if (ladder.url === address) link.setAttribute('aria-current', 'true');
-    name.textContent = parts.at(-1) || 'This directory';
-    small.textContent = [parts.slice(0, -1).join('/'), format.ago(ladder.modified)]
-      .filter(Boolean).join(' · ');
-    link.append(name, small);
-    item.append(link);
-    return item;
-  });
-
-  $('ladders').replaceChildren(...items);
-  $('empty').hidden = ladders.length > 0;
-  const count = ladders.length === 1 ? '1 ladder' : `${ladders.length} ladders`;
+  ladders.show(address);
+  $('library').hidden = !ladders.library;
+  $('player').hidden = ladders.library && !address;
   if ($('summary').textContent !== count) $('summary').textContent = count;
-  main.dataset.ladders = String(ladders.length);
+}
+
+function showEverything() {
+  showRungs(player);
+  showSounds(player);
+  showTexts(player);
+  showLists();
+  showStats();
 }
 
 // --- what is done --------------------------------------------------------------------------------
+
+function rememberPosition() {
+  // Before the first picture the position is not yet the one that was asked for.
+  if (!film || (video.readyState < video.HAVE_CURRENT_DATA && !video.seeking)) return;
+  remembered = Date.now();
+  remember(film, video.currentTime, video.duration);
+}
 
 function nameOf(url) {
   try {
@@ -191,24 +102,53 @@ function nameOf(url) {
   }
 }
 
-// A ladder's address is relative to the page, and stays on this server.
-function open(url) {
-  const target = new URL(url, document.baseURI);
-  if (target.origin !== window.location.origin) return;
-  const path = nameOf(url);
-
+function load(url, path, start) {
   address = url;
-  main.dataset.ladder = url;
   setState('loading');
   showMessage(null);
   $('title').textContent = path.split('/').at(-1) || 'This directory';
   $('path').textContent = path.includes('/') ? path : '';
+  $('restart').hidden = start === 0;
   document.title = `${$('title').textContent} – ${siteTitle}`;
-  player.load(target.href);
-  showRungs();
-  showSounds();
-  showLadders();
-  showStats();
+  library.current = film;
+  library.mark();
+  main.dataset.start = String(start);
+  $('player').hidden = false;
+  player.load(new URL(url, document.baseURI).href, start);
+  showEverything();
+}
+
+// A ladder's address is relative to the page, and stays on this server.
+function openLadder(url) {
+  if (!URL.canParse(url, document.baseURI)
+    || new URL(url, document.baseURI).origin !== window.location.origin) return;
+  rememberPosition();
+  film = null;
+  delete main.dataset.film;
+  main.dataset.ladder = url;
+  load(url, nameOf(url), 0);
+}
+
+function openFilm(path) {
+  rememberPosition();
+  film = path;
+  delete main.dataset.ladder;
+  main.dataset.film = path;
+  load(addressOf(path), path, positionOf(path));
+}
+
+function close() {
+  rememberPosition();
+  address = null;
+  film = null;
+  delete main.dataset.ladder;
+  delete main.dataset.film;
+  player.close();
+  setState('idle');
+  document.title = siteTitle;
+  library.current = null;
+  library.mark();
+  showEverything();
 }
 
 async function play() {
@@ -225,42 +165,28 @@ function toggle() {
   else video.pause();
 }
 
-function seekTo(seconds) {
-  const end = Number.isFinite(video.duration) ? video.duration : Infinity;
-  video.currentTime = Math.min(Math.max(0, seconds), end);
-}
+// What the page's own address names. False: nothing.
+function openAsked() {
+  const query = new URLSearchParams(window.location.search);
+  const asked = { ladder: query.get('ladder'), film: query.get('media') };
 
-function setVolume(value) {
-  video.volume = Math.min(1, Math.max(0, value));
-  video.muted = video.volume === 0;
-}
-
-function toggleFullscreen() {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else if (stage.requestFullscreen) stage.requestFullscreen();
-  else video.webkitEnterFullscreen?.(); // iPhone
-}
-
-async function refresh() {
-  try {
-    const answer = await fetch('_sluice/ladders.json', { cache: 'no-store' });
-    if (!answer.ok) return;
-    ({ ladders } = await answer.json());
-  } catch {
-    return; // the server is away; the next look finds it again
+  if (asked.film && ladders.library) {
+    if (asked.film !== film) openFilm(asked.film);
+  } else if (asked.ladder) {
+    if (asked.ladder !== address) openLadder(asked.ladder);
+  } else {
+    return false;
   }
-  showLadders();
+  return true;
 }
 
 // --- wires ---------------------------------------------------------------------------------------
 
-player.addEventListener('ready', () => { showRungs(); showStats(); });
-player.addEventListener('change', () => { markRung(); showStats(); });
-player.addEventListener('sounds', showSounds);
-player.addEventListener('failure', (event) => {
-  showMessage(event.detail);
-  main.dataset.state = 'error';
-});
+player.addEventListener('ready', () => { showRungs(player); showStats(); });
+player.addEventListener('change', () => { markRung(player); showStats(); });
+player.addEventListener('sounds', () => showSounds(player));
+player.addEventListener('texts', () => showTexts(player));
+player.addEventListener('failure', (event) => showFailure(event.detail));
 
 video.addEventListener('loadeddata', () => { if (video.paused) setState('paused'); });
 video.addEventListener('playing', () => setState('playing'));
@@ -268,105 +194,72 @@ video.addEventListener('waiting', () => { if (!video.paused) setState('waiting')
 video.addEventListener('pause', () => { if (!video.ended) setState('paused'); });
 video.addEventListener('ended', () => setState('ended'));
 video.addEventListener('resize', showStats);
-for (const name of ['timeupdate', 'durationchange', 'progress', 'seeked', 'loadedmetadata']) {
-  video.addEventListener(name, showTime);
-}
-video.addEventListener('volumechange', () => {
-  main.dataset.muted = String(video.muted);
-  $('mute').setAttribute('aria-pressed', String(video.muted));
-  $('mute').setAttribute('aria-label', video.muted ? 'Unmute' : 'Mute');
-  $('volume').value = String(video.muted ? 0 : video.volume);
-});
-for (const name of ['play', 'pause', 'ended']) {
-  video.addEventListener(name, () => {
-    $('toggle').setAttribute('aria-label', video.paused ? 'Play' : 'Pause');
-    main.dataset.paused = String(video.paused);
-  });
-}
 video.addEventListener('error', () => {
   if (!player.native || !video.error) return;
-  showMessage(`This ladder cannot be played here. ${video.error.message}`);
-  main.dataset.state = 'error';
+  showFailure(`This cannot be played here. ${video.error.message}`);
 });
-video.addEventListener('click', toggle);
-video.addEventListener('dblclick', toggleFullscreen);
+for (const name of ['pause', 'ended', 'seeked']) video.addEventListener(name, rememberPosition);
+video.addEventListener('timeupdate', () => {
+  if (!video.paused && Date.now() - remembered > REMEMBER_EVERY) rememberPosition();
+});
+window.addEventListener('pagehide', rememberPosition);
+document.addEventListener('visibilitychange', rememberPosition);
 
-$('start').addEventListener('click', toggle);
-$('toggle').addEventListener('click', toggle);
-$('mute').addEventListener('click', () => { video.muted = !video.muted; });
-$('volume').addEventListener('input', () => setVolume(Number($('volume').value)));
-$('fullscreen').addEventListener('click', toggleFullscreen);
-$('live').addEventListener('click', () => { if (player.edge !== null) seekTo(player.edge); });
-$('seek').addEventListener('input', () => { seeking = true; showTime(); });
-$('seek').addEventListener('change', () => { seeking = false; seekTo(Number($('seek').value)); });
+watch(player, { toggle, isOpen: () => address !== null });
 $('menu').addEventListener('change', () => player.choose(Number($('menu').value)));
 $('rung-list').addEventListener('change', (event) => player.choose(Number(event.target.value)));
 $('sound-list').addEventListener('change', (event) => player.chooseSound(Number(event.target.value)));
-
-$('ladders').addEventListener('click', (event) => {
-  const link = event.target.closest('a[data-ladder]');
-  if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
-  event.preventDefault();
-  window.history.pushState(null, '', link.href);
-  open(link.dataset.ladder);
+$('text-list').addEventListener('change', (event) => player.chooseText(Number(event.target.value)));
+$('restart').addEventListener('click', () => {
+  seekTo(0);
+  $('restart').hidden = true;
   play();
 });
+
+// A link that opens here, unless it is wanted in a window of its own.
+function follow(list, selector, open) {
+  $(list).addEventListener('click', (event) => {
+    const link = event.target.closest(selector);
+    if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    if (link.hasAttribute('aria-disabled')) return;
+    window.history.pushState(null, '', link.href);
+    open(link);
+    play();
+  });
+}
+follow('ladders', 'a[data-ladder]', (link) => openLadder(link.dataset.ladder));
+follow('library-list', 'a[data-path]', (link) => {
+  openFilm(link.dataset.path);
+  $('player').scrollIntoView({ block: 'start' });
+  $('player').focus({ preventScroll: true });
+});
 window.addEventListener('popstate', () => {
-  const url = new URLSearchParams(window.location.search).get('ladder');
-  if (url && url !== address) open(url);
+  if (!openAsked() && ladders.library && address) close();
 });
-
-const keys = {
-  ' ': toggle,
-  k: toggle,
-  f: toggleFullscreen,
-  m: () => { video.muted = !video.muted; },
-  ArrowLeft: () => seekTo(video.currentTime - SEEK_STEP),
-  ArrowRight: () => seekTo(video.currentTime + SEEK_STEP),
-  ArrowUp: () => setVolume(video.volume + VOLUME_STEP),
-  ArrowDown: () => setVolume(video.volume - VOLUME_STEP),
-};
-
-document.addEventListener('keydown', (event) => {
-  const { target, key } = event;
-  const action = keys[key.length === 1 ? key.toLowerCase() : key];
-  if (!action || !address || event.altKey || event.ctrlKey || event.metaKey) return;
-  // What has the focus and knows the key itself keeps it.
-  const isArrow = key.startsWith('Arrow');
-  if (target.matches('select') || (target.matches('input[type=radio]') && key !== 'f' && key !== 'm')) {
-    return;
-  }
-  if (key === ' ' && target.matches('button, a, summary')) return;
-  if (isArrow && target === $('volume')) return;
-  if (event.repeat && !isArrow) return;
-  event.preventDefault();
-  action();
-});
-
-let idleTimer;
-function wake() {
-  delete stage.dataset.idle;
-  clearTimeout(idleTimer);
-  idleTimer = setTimeout(() => { if (!video.paused) stage.dataset.idle = 'true'; }, IDLE_AFTER);
-}
-for (const name of ['pointermove', 'pointerdown', 'keydown', 'focusin']) {
-  document.addEventListener(name, wake, { passive: true });
-}
 
 // --- start ---------------------------------------------------------------------------------------
 
+async function refresh() {
+  await ladders.refresh();
+  showLists();
+  if (ladders.library) await library.refresh();
+}
+
 async function start() {
-  await refresh();
-  const asked = new URLSearchParams(window.location.search).get('ladder');
-  const newest = [...ladders].sort((a, b) => b.modified - a.modified)[0];
-  const url = asked ?? ladders.find((l) => l.path === '')?.url ?? newest?.url;
-  if (url) open(url);
+  await ladders.refresh();
+  showLists();
+  if (!openAsked() && !ladders.library) {
+    const url = ladders.list.find((l) => l.path === '')?.url ?? ladders.newest?.url;
+    if (url) openLadder(url);
+  }
+  if (ladders.library) await library.refresh();
   setInterval(showStats, 500);
   for (;;) {
-    const pause = ladders.length > 0 ? LIST_EVERY : LIST_EVERY_EMPTY;
+    const pause = ladders.list.length > 0 || ladders.library ? LIST_EVERY : LIST_EVERY_EMPTY;
     await new Promise((resolve) => { setTimeout(resolve, pause); });
     if (document.visibilityState === 'visible') await refresh();
-    if (!address && ladders.length > 0) open(ladders[0].url);
+    if (!address && !ladders.library && ladders.list.length > 0) openLadder(ladders.list[0].url);
   }
 }
 

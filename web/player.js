@@ -5,6 +5,11 @@ import Hls from './hls.min.mjs';
 
 const NATIVE_TYPE = 'application/vnd.apple.mpegurl';
 const RECOVERIES = 3;
+const PATIENCE = 60000; // milliseconds: a segment may have to be coded before its first byte comes
+
+const patient = (policy) => ({
+  ...policy, default: { ...policy.default, maxTimeToFirstByteMs: PATIENCE, maxLoadTimeMs: 2 * PATIENCE },
+});
 
 export class Player extends EventTarget {
   constructor(video) {
@@ -13,17 +18,22 @@ export class Player extends EventTarget {
     this.hls = null;
     this.native = !Hls.isSupported() && video.canPlayType(NATIVE_TYPE) !== '';
     this.recoveries = 0;
+    this.lastText = 0;
   }
 
   get engine() {
     return this.hls ? 'hls.js' : this.native ? 'native' : 'none';
   }
 
-  load(url) {
+  // Seconds from which to begin. A ladder that still grows holds everything from its start; watching
+  // it begins there.
+  load(url, start = 0) {
     this.close();
     this.recoveries = 0;
     if (this.native) {
       this.video.src = url;
+      this.video.addEventListener('loadedmetadata', () => { this.video.currentTime = start; },
+        { once: true });
       this.#tell('ready');
       return;
     }
@@ -33,10 +43,11 @@ export class Player extends EventTarget {
     }
     this.hls = new Hls({
       workerPath: new URL('./hls.worker.js', import.meta.url).href,
-      // A ladder that still grows holds everything from its start; watching it begins there.
-      startPosition: 0,
+      startPosition: start,
       backBufferLength: 60,
       lowLatencyMode: false,
+      playlistLoadPolicy: patient(Hls.DefaultConfig.playlistLoadPolicy),
+      fragLoadPolicy: patient(Hls.DefaultConfig.fragLoadPolicy),
     });
     this.hls.on(Hls.Events.MANIFEST_PARSED, () => this.#tell('ready'));
     this.hls.on(Hls.Events.LEVEL_SWITCHED, () => this.#tell('change'));
@@ -44,6 +55,8 @@ export class Player extends EventTarget {
     this.hls.on(Hls.Events.LEVELS_UPDATED, () => this.#tell('ready'));
     this.hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => this.#tell('sounds'));
     this.hls.on(Hls.Events.AUDIO_TRACK_SWITCHED, () => this.#tell('sounds'));
+    this.hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, () => this.#tell('texts'));
+    this.hls.on(Hls.Events.SUBTITLE_TRACK_SWITCH, () => this.#tell('texts'));
     this.hls.on(Hls.Events.ERROR, (event, data) => this.#onError(data));
     this.hls.loadSource(url);
     this.hls.attachMedia(this.video);
@@ -112,6 +125,29 @@ export class Player extends EventTarget {
     if (this.hls) this.hls.audioTrack = index;
   }
 
+  get texts() {
+    return this.hls ? this.hls.subtitleTracks : [];
+  }
+
+  // Index of the subtitles that are shown, -1 for none.
+  get text() {
+    return this.hls ? this.hls.subtitleTrack : -1;
+  }
+
+  chooseText(index) {
+    if (!this.hls) return;
+    if (index >= 0) this.lastText = index;
+    this.hls.subtitleTrack = index;
+    this.hls.subtitleDisplay = index >= 0;
+  }
+
+  // Off, or those that were shown last.
+  toggleText() {
+    if (this.texts.length === 0) return;
+    const last = this.lastText < this.texts.length ? this.lastText : 0;
+    this.chooseText(this.text >= 0 ? -1 : last);
+  }
+
   get growing() {
     const details = this.hls?.latestLevelDetails ?? this.hls?.levels[this.hls.currentLevel]?.details;
     return details ? details.live : this.video.duration === Infinity;
@@ -139,7 +175,7 @@ export class Player extends EventTarget {
     const status = data.response?.code ? ` (${data.response.code})` : '';
     const what = data.type === Hls.ErrorTypes.NETWORK_ERROR
       ? `The server did not give what was asked for${status}.`
-      : 'This ladder cannot be played here.';
+      : 'This cannot be played here.';
     this.#tell('failure', `${what} ${data.details}`);
   }
 }

@@ -166,11 +166,12 @@ static void write_cors(const struct sl_reply *reply, struct sl_writer *out)
     }
 }
 
-/* What the page needs and nothing from elsewhere: hls.js runs its worker from a blob, and media
- * sources are blobs, too. */
+/* What the page needs and nothing from elsewhere: hls.js runs its worker from a blob, media
+ * sources are blobs, too, and its text tracks begin as an empty data: address. */
 static const char page_policy[] =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; "
+    "img-src 'self' data:; media-src 'self' blob: data:; connect-src 'self'; worker-src 'self' "
+    "blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'\r\n"
     "Referrer-Policy: no-referrer\r\n";
 
