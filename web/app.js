@@ -9,6 +9,7 @@ import { Ladders } from './ladders.js';
 import { addressOf, Library } from './library.js';
 import { Player } from './player.js';
 import { positionOf, remember } from './resume.js';
+import { signed } from './signature.js';
 
 const LIST_EVERY = 15000;
 const LIST_EVERY_EMPTY = 3000;
@@ -114,7 +115,7 @@ function load(url, path, start) {
   library.mark();
   main.dataset.start = String(start);
   $('player').hidden = false;
-  player.load(new URL(url, document.baseURI).href, start);
+  player.load(new URL(signed(url), document.baseURI).href, start);
   showEverything();
 }
 
@@ -205,6 +206,7 @@ video.addEventListener('timeupdate', () => {
 window.addEventListener('pagehide', rememberPosition);
 document.addEventListener('visibilitychange', rememberPosition);
 
+document.querySelector('.brand').href = signed('.');
 watch(player, { toggle, isOpen: () => address !== null });
 $('menu').addEventListener('change', () => player.choose(Number($('menu').value)));
 $('rung-list').addEventListener('change', (event) => player.choose(Number(event.target.value)));

@@ -2,15 +2,19 @@
 // The list of ladders, and what else the server says about itself in the same answer.
 import { $, main, make } from './dom.js';
 import * as format from './format.js';
+import { signed } from './signature.js';
 
 export class Ladders {
   list = [];
 
   library = false; // whether the server has one
 
+  refused = false; // it takes a signed link, or one that has not expired
+
   async refresh() {
     try {
-      const answer = await fetch('_sluice/ladders.json', { cache: 'no-store' });
+      const answer = await fetch(signed('_sluice/ladders.json'), { cache: 'no-store' });
+      this.refused = [403, 410].includes(answer.status);
       if (!answer.ok) return;
       const { ladders, library } = await answer.json();
       this.list = ladders;
@@ -32,7 +36,7 @@ export class Ladders {
     const items = this.list.map((ladder) => {
       const parts = ladder.path.split('/');
       const where = [parts.slice(0, -1).join('/'), format.ago(ladder.modified)];
-      const link = make('a', { href: `?ladder=${encodeURIComponent(ladder.url)}` },
+      const link = make('a', { href: signed(`?ladder=${encodeURIComponent(ladder.url)}`) },
         make('span', { text: parts.at(-1) || 'This directory' }),
         make('small', { text: where.filter(Boolean).join(' · ') }));
 
@@ -42,7 +46,8 @@ export class Ladders {
     });
 
     $('ladders').replaceChildren(...items);
-    $('empty').hidden = items.length > 0;
+    $('empty').hidden = items.length > 0 || this.refused;
+    $('refused').hidden = !this.refused;
     $('ladder-nav').hidden = this.library && items.length === 0;
     main.dataset.ladders = String(items.length);
   }

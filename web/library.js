@@ -3,6 +3,7 @@
 import { $, main, make } from './dom.js';
 import * as format from './format.js';
 import { shares } from './resume.js';
+import { signed } from './signature.js';
 import * as thumbs from './thumbs.js';
 
 const PAGE = 60;
@@ -41,7 +42,7 @@ function detailsOf(file) {
 function card(file) {
   const parts = file.path.split('/');
   const picture = make('span', { className: 'thumb' }, glyph());
-  const link = make('a', { href: `?media=${encodeURIComponent(file.path)}` }, picture,
+  const link = make('a', { href: signed(`?media=${encodeURIComponent(file.path)}`) }, picture,
     make('span', { className: 'name', text: parts.at(-1) }),
     make('small', { text: parts.slice(0, -1).join(' / ') }),
     make('small', { className: 'details', text: detailsOf(file) }));
@@ -52,7 +53,7 @@ function card(file) {
     const image = make('img', { alt: '', decoding: 'async', width: 320, height: 180 });
     const at = Number.isFinite(file.duration) ? file.duration * THUMB_AT : 0;
     picture.append(image);
-    thumbs.show(image, `${file.thumb}&t=${at.toFixed(3)}`);
+    thumbs.show(image, signed(`${file.thumb}&t=${at.toFixed(3)}`));
   }
   if (Number.isFinite(file.duration)) {
     picture.append(make('span', { className: 'length', text: format.time(file.duration) }));
@@ -111,12 +112,11 @@ export class Library {
     const asked = new AbortController();
     this.#asked = asked;
     try {
-      const answer = await fetch(`media/?${query}`, { cache: 'no-cache', signal: asked.signal });
+      const answer = await fetch(signed(`media/?${query}`), { cache: 'no-cache', signal: asked.signal });
       const list = answer.ok ? await answer.json() : null;
       if (this.#asked !== asked) return;
       if (list) this.#show(list, search);
-      else this.#note(answer.status === 403 ? 'This library opens by signed links alone.'
-        : `The server did not give the list (${answer.status}).`);
+      else this.#note(`The server did not give the list (${answer.status}).`);
       if (list && !list.complete) this.#later(INCOMPLETE);
     } catch {
       // given up for a newer one, or the server is away; the next look finds it again

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // node library.mjs
 // The page of sluice serve --media: what it lists, search, pictures, playing from anywhere, sound and
-// subtitles, resuming, keyboard, phones. Names of files and tracks look like HTML, and stay text.
+// subtitles, resuming, keyboard, phones, signed links. Names of files and tracks look like HTML, and stay text.
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ffmpeg } from './_films.mjs';
@@ -191,14 +192,23 @@ async function both() {
   const site = path.join(home, 'site');
   mkdirSync(path.join(site, 'steps'), { recursive: true });
   writeFileSync(path.join(site, 'steps/master.m3u8'), '#EXTM3U\n');
-  const other = await startServer(site, ['--media', films]);
+  const key = path.join(home, 'key');
+  writeFileSync(key, `${'0123456789abcdef'.repeat(4)}\n`);
+  const other = await startServer(site, ['--media', films, '--sign-key-file', key]);
+  const signing = spawnSync(settings.sluice, ['sign', other.url, '--sign-key-file', key, '--scope', '/'],
+    { encoding: 'utf8' });
   try {
     await withPage({}, async (page) => {
       await waitFor(page, 'listed', (s) => s.files === '4' && s.ladders === '1' && s.state === 'idle');
       check(await page.locator('#ladders a', { hasText: 'steps' }).isVisible(), 'no ladder');
       check(await link(page, 'tune').isVisible(), 'no file');
       check(await page.locator('#summary').textContent() === '4 files, 1 ladder', 'the summary');
-    }, '', other);
+      await link(page, 'tune').click();
+      await plays(page, 'a signed link', (s) => s.film === 'tune.flac');
+    }, '', { url: signing.stdout.trim() });
+    const { page, context } = await openPage(browser, other.url);
+    await page.locator('#refused').waitFor(); // it says so
+    await context.close();
   } finally {
     await other.stop();
   }
@@ -206,7 +216,7 @@ async function both() {
 
 const status = await run([['list and search', list], ['play', play], ['resume', resume],
   ['phone, dark', phone],
-  ['ladders and library', both]]);
+  ['ladders and library, signed', both]]);
 await browser.close();
 await server.stop();
 if (settings.shots) console.log(`# pictures in ${settings.shots}`);
