@@ -136,7 +136,7 @@ static enum sl_status wrap(const struct sl_encoder *e, const struct sl_picture *
     r->opaque = p->opaque;
     enum sl_status status = sl_frame_create(&f, SL_KIND_VIDEO, err);
     if (status == SL_OK) {
-        status = sl_buf_wrap(&f->buf[0], (uint8_t *)(uintptr_t)p->plane[0], 0, let_go, r, err);
+        status = sl_buf_wrap(&f->buf[0], (uint8_t *)p->plane[0], 0, let_go, r, err);
     }
     if (status != SL_OK) {
         sl_free(r);
@@ -156,7 +156,7 @@ static enum sl_status wrap(const struct sl_encoder *e, const struct sl_picture *
         f->colour.chroma_location = 0;
     }
     for (int i = 0; i < info->planes; i++) {
-        f->plane[i] = (uint8_t *)(uintptr_t)p->plane[i];
+        f->plane[i] = (uint8_t *)p->plane[i];
         f->stride[i] = (ptrdiff_t)p->stride[i];
     }
     *out = f;
@@ -249,7 +249,7 @@ enum sl_status sl_encoder_sei(enum sl_codec codec, const void *data, size_t size
     static const uint8_t h264[] = {0, 0, 0, 1, 6}, hevc[] = {0, 0, 0, 1, 39 << 1, 1};
     struct sl_writer body, unit;
     sl_writer_init(&body, SL_PICTURE_SEI_MAX + 1024);
-    sl_writer_init(&unit, 2 * SL_PICTURE_SEI_MAX);
+    sl_writer_init(&unit, (size_t)2 * SL_PICTURE_SEI_MAX);
     sl_write_u8(&body, 5);
     for (size_t left = size;; left -= 255) {
         sl_write_u8(&body, left < 255 ? (unsigned)left : 255);
