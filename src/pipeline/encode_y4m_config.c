@@ -254,6 +254,9 @@ static enum sl_status check_names(const struct reading *r)
             return refuse(r, names[i].key, why.msg);
         }
     }
+    if (r->raw.profile && strncmp(r->raw.profile, "high", 4) == 0 && r->raw.profile[4]) {
+        return refuse(r, PROFILE, "8 bits and 4:2:0 alone: baseline, main or high");
+    }
     if (r->raw.profile && strcmp(r->raw.profile, "baseline") == 0 && r->c->bframes > 0) {
         return refuse(r, PROFILE, "baseline has no B pictures, the schedule has");
     }
