@@ -44,10 +44,10 @@ static void expect(enum sl_codec codec, const char *name, const char *found, con
 static void finds_video_or_says_why_not(void **state)
 {
     (void)state;
-    const char *no_x264 = "x264: built with -Dgpl=disabled)";
+    const char *no_x264 = "x264: built with -Dgpl=disabled";
     const char *x264 = SL_HAVE_X264 ? "x264" : NULL, *x265 = SL_HAVE_X265 ? "x265" : NULL;
     expect(SL_CODEC_H264, "x264", x264, no_x264);
-    const char *no_x265 = "x265: " SL_X265_MISSING ")";
+    const char *no_x265 = "x265: " SL_X265_MISSING;
     expect(SL_CODEC_HEVC, NULL, x265, no_x265);
     expect(SL_CODEC_HEVC, "x265", x265, no_x265);
 #if SL_HAVE_OPENH264
