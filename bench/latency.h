@@ -4,11 +4,15 @@
  *
  * PROGRAM PRESET WIDTH HEIGHT RATE BIT/S THREADS FRAMES IN.yuv OUT
  *
- * IN.yuv: 8-bit 4:2:0 planes, one picture after the other. OUT gets the stream. Prints JSON. */
+ * IN.yuv: 8-bit 4:2:0 planes, one picture after the other. OUT gets the stream. Prints JSON.
+ *
+ * With LATENCY_TURN="R,W,N" two programs take turns of N pictures: each waits for a byte from
+ * descriptor R, and passes it on through W. */
 #ifndef BENCH_LATENCY_H
 #define BENCH_LATENCY_H
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 struct job {
     const char *preset, *out;
@@ -27,6 +32,7 @@ struct job {
     int64_t *spent; /* nanoseconds of each picture */
     int coded;
     int64_t started, cpu;
+    int turn_in, turn_out, turn; /* turn 0: alone */
 };
 
 static inline void die(const char *what)
@@ -92,16 +98,41 @@ static inline struct job job_open(int argc, char **argv)
     }
     j.pictures = map;
     memset(j.stream, 1, j.room);
+    const char *turn = getenv("LATENCY_TURN");
+    if (turn && sscanf(turn, "%d,%d,%d", &j.turn_in, &j.turn_out, &j.turn) != 3) {
+        die("LATENCY_TURN: three numbers were expected");
+    }
     return j;
+}
+
+static inline void turn_begin(const struct job *j)
+{
+    char token;
+    if (read(j->turn_in, &token, 1) != 1) {
+        die("the other one has gone");
+    }
+}
+
+static inline void turn_end(const struct job *j)
+{
+    (void)!write(j->turn_out, "", 1); /* at the very end nobody may be waiting */
 }
 
 static inline void job_begin(struct job *j)
 {
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (j->turn > 0) {
+        turn_begin(j);
+    }
     j->cpu = cpu_now();
 }
 
 static inline void picture_begin(struct job *j)
 {
+    if (j->turn > 0 && j->coded > 0 && j->coded % j->turn == 0) {
+        turn_end(j);
+        turn_begin(j);
+    }
     j->started = now();
 }
 
@@ -122,6 +153,9 @@ static inline void picture_end(struct job *j)
 static inline void job_end(struct job *j)
 {
     int64_t cpu = cpu_now() - j->cpu;
+    if (j->turn > 0) {
+        turn_end(j);
+    }
     FILE *out = fopen(j->out, "wb");
     if (!out || fwrite(j->stream, 1, j->size, out) != j->size || fclose(out) != 0) {
         die("the stream cannot be written");
