@@ -61,7 +61,8 @@ static void put_block(struct sl_writer *w, const struct sl_cid *cid, const void 
 static enum sl_status import_bytes(struct sl_cas *cas, const void *data, size_t size,
                                    struct sl_error *err)
 {
-    const struct sl_cas_import_params params = {.name = "test.car", .pin = "x"};
+    const struct sl_cas_import_params params = {
+        .name = "test.car", .pin = "x", .max_bytes = 1 << 30};
     enum sl_status status;
     int fd;
 
@@ -278,21 +279,20 @@ static void test_refused(void **state)
 }
 
 /* A few kilobytes that stand for an absurd number of bytes. */
-static void test_bomb(void **state)
+static void bomb(size_t leaf_size, const char *told)
 {
     struct sl_cas *cas = open_store(&scratch, "s");
     struct sl_dag_link links[200] = {{.name = ""}};
     struct sl_writer car, node;
-    static uint8_t leaf[1024];
+    static const uint8_t leaf[1024];
     struct sl_error err = {0};
     struct sl_cid cids[7];
-    uint64_t size = sizeof leaf;
+    uint64_t size = leaf_size;
 
-    (void)state;
     sl_writer_init(&car, MIB);
-    cids[0] = block_cid(SL_CODEC_RAW, leaf, sizeof leaf);
+    cids[0] = block_cid(SL_CODEC_RAW, leaf, leaf_size);
     put_head(&car, &cids[0]); /* its place: the root is known later */
-    put_block(&car, &cids[0], leaf, sizeof leaf);
+    put_block(&car, &cids[0], leaf, leaf_size);
     for (int level = 1; level < 5; level++) {
         for (size_t i = 0; i < 200; i++) {
             links[i] = (struct sl_dag_link){.cid = cids[level - 1], .name = "", .size = size};
@@ -307,10 +307,17 @@ static void test_bomb(void **state)
     }
     (void)sl_cid_encode(&cids[4], car.data + 14);
     assert_int_equal(import_bytes(cas, car.data, car.size, &err), SL_EDATA);
-    assert_non_null(strstr(err.msg, "out of blocks"));
+    assert_non_null(strstr(err.msg, told));
     expect_empty("s");
     sl_writer_clear(&car);
     sl_cas_close(&cas);
+}
+
+static void test_bombs(void **state)
+{
+    (void)state;
+    bomb(1024, "there is room for");
+    bomb(0, "more links than");
 }
 
 /* ---- out of memory ------------------------------------------------------------------------- */
@@ -381,8 +388,8 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_round),   CASE(test_cut),  CASE(test_foreign),
-        CASE(test_refused), CASE(test_bomb), CASE(test_memory),
+        CASE(test_round),   CASE(test_cut),   CASE(test_foreign),
+        CASE(test_refused), CASE(test_bombs), CASE(test_memory),
     };
 
     return cmocka_run_group_tests_name("store/car", tests, NULL, NULL);
