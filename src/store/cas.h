@@ -232,7 +232,7 @@ void sl_cas_walk_limit(struct sl_cas_walk *w, int64_t from, int64_t to);
  * matters, who walks checks each piece before the next step. */
 SL_NODISCARD enum sl_status sl_cas_walk_next(struct sl_cas_walk *w, struct sl_cas_piece *out,
                                              struct sl_error *err);
-void sl_cas_walk_close(struct sl_cas_walk **w);
+void sl_cas_walk_close(struct sl_cas_walk **out);
 
 /* Reads a piece's content and compares the block with its CID: SL_EDATA. Where content is not NULL,
  * *content is what a leaf has, until the next call with this checker. */
