@@ -7,8 +7,10 @@
 #include "base/error.h"
 #include "base/rational.h"
 #include "pipeline/ladder_plan.h"
+#include "pipeline/live.h"
 
 static const char *const formats[] = {"fmp4", "ts", NULL};
+static const char *const profiles[] = {"unixfs-v1-2025", "unixfs-v1", "unixfs-v0", NULL};
 
 static enum sl_status add_rung(void *params, const char *value, struct sl_error *err)
 {
@@ -37,7 +39,7 @@ static const struct sl_option table[] = {
      .offset = AT(output),
      .capacity = SL_PATH_MAX,
      .metavar = "DIR",
-     .help = "directory for the ladder (required; -o)"},
+     .help = "directory for the ladder (-o; required without --run)"},
     {.key = "format",
      .type = SL_OPTION_ENUM,
      .offset = AT(format),
@@ -135,6 +137,44 @@ static const struct sl_option table[] = {
      .type = SL_OPTION_BOOL,
      .offset = AT(overwrite),
      .help = "replace a ladder that is in the directory"},
+    TEXT("run", run, "ID",
+         "publish as a live run of that name, into --store; one that is there is gone on with"),
+    TEXT("store", store, "DIR", "content store for the run; made where there is none"),
+    TEXT("registry", registry, "FILE|URL",
+         "where runs are listed: a file, or postgres://…; without: registry.db in the store"),
+    TEXT("gateway", gateway, "URL",
+         "links of the stored playlists are URL/CID; without: /ipfs/CID, for any gateway"),
+    {.key = "profile",
+     .type = SL_OPTION_ENUM,
+     .offset = AT(profile),
+     .choices = profiles,
+     .value_default = "unixfs-v1-2025",
+     .metavar = "PROFILE",
+     .help = "how files are cut into blocks, which decides CIDs: unixfs-v1-2025, unixfs-v1, "
+             "unixfs-v0"},
+    {.key = "window",
+     .type = SL_OPTION_INT,
+     .offset = AT(window),
+     .min = 0,
+     .max = 100000,
+     .value_default = "0",
+     .metavar = "N",
+     .help = "segments that the server shows while the run goes on; 0: all"},
+    {.key = "patience",
+     .type = SL_OPTION_INT,
+     .offset = AT(patience),
+     .min = 0,
+     .max = 86400,
+     .value_default = "300",
+     .metavar = "SECONDS",
+     .help = "how long a run waits for a full disk, or a registry that cannot be reached"},
+    {.key = "timebase",
+     .type = SL_OPTION_RATIONAL,
+     .offset = AT(timebase),
+     .min = 0,
+     .max = 1,
+     .metavar = "N/D",
+     .help = "seconds a tick of frames that a program writes; without: one frame of the rate"},
     {.key = NULL},
 };
 
@@ -162,10 +202,15 @@ enum sl_status sl_ladder_open(struct sl_ladder **out, const struct sl_ladder_par
         return status;
     }
     *out = NULL;
-    if (!params->input[0]) {
-        return sl_fail(err, SL_EINVAL, "input", "no input is named");
+    if (params->run[0] && (!params->store[0] || params->output[0])) {
+        return sl_fail(err, SL_EINVAL, "run", "a run is kept in a store, not in a directory");
     }
-    if (!params->output[0]) {
+    if (!params->run[0] && (params->store[0] || params->registry[0] || params->gateway[0])) {
+        return sl_fail(err, SL_EINVAL, params->store[0] ? "store" : params->registry[0] ? "registry"
+                                                                                        : "gateway",
+                       "goes with a run (--run)");
+    }
+    if (!params->run[0] && !params->output[0]) {
         return sl_fail(err, SL_EINVAL, "output", "no output directory is named");
     }
     if (!sl_rational_valid(params->segment)) {
@@ -203,4 +248,63 @@ void sl_ladder_stop(struct sl_ladder *ladder)
 void sl_ladder_destroy(struct sl_ladder **ladder)
 {
     sl_ladder_free(ladder);
+}
+
+enum sl_status sl_ladder_write_frame(struct sl_ladder *ladder, const struct sl_picture *picture,
+                                     struct sl_error *err)
+{
+    if (!ladder || !picture) {
+        return sl_fail(err, SL_EINVAL, ladder ? "picture" : "ladder", "NULL");
+    }
+    return sl_ladder_push(ladder, picture, err);
+}
+
+enum sl_status sl_ladder_close(struct sl_ladder *ladder, struct sl_error *err)
+{
+    if (!ladder) {
+        return sl_fail(err, SL_EINVAL, "ladder", "NULL");
+    }
+    return sl_ladder_push_close(ladder, err);
+}
+
+void sl_ladder_on_update(struct sl_ladder *ladder, sl_ladder_update_fn *update, void *opaque)
+{
+    if (ladder) {
+        sl_ladder_tell(ladder, update, opaque);
+    }
+}
+
+void sl_ladder_get_result(struct sl_ladder *ladder, struct sl_ladder_result *result)
+{
+    if (result) {
+        *result = (struct sl_ladder_result){.master_cid = ""};
+    }
+    if (ladder && result) {
+        sl_ladder_result_of(ladder, result);
+    }
+}
+
+static enum sl_status check_run(const struct sl_ladder_params *params, struct sl_error *err)
+{
+    enum sl_status status =
+        sl_params_check(params, sizeof *params, "sl_ladder_params_default", err);
+    if (status == SL_OK && (!params->run[0] || !params->store[0])) {
+        status = sl_fail(err, SL_EINVAL, params->run[0] ? "store" : "run", "is not named");
+    }
+    return status;
+}
+
+enum sl_status sl_ladder_params_of_run(struct sl_ladder_params *params, const struct sl_log *log,
+                                       struct sl_error *err)
+{
+    enum sl_status status = check_run(params, err);
+    return status ? status : sl_live_params_of(params, table, log, err);
+}
+
+enum sl_status sl_ladder_finish_run(const struct sl_ladder_params *params,
+                                    struct sl_ladder_result *result, const struct sl_log *log,
+                                    struct sl_error *err)
+{
+    enum sl_status status = check_run(params, err);
+    return status ? status : sl_live_finish_run(params, result, log, err);
 }
