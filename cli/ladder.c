@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdio.h>
 
-#include "cli/run.h"
+#include "cli/ladder.h"
 
 struct ladder_command {
     struct sl_ladder_params params;
@@ -56,20 +56,20 @@ static void print_root(struct sl_ladder *ladder)
     }
 }
 
-static int run(struct ladder_command *c)
+int cli_ladder_run(const struct sl_ladder_params *params, struct cli_progress *progress)
 {
     struct sl_error err = {0};
     struct sl_ladder *ladder = NULL;
-    struct sl_ladder_events events = {.progress = on_progress, .opaque = &c->progress};
+    struct sl_ladder_events events = {.progress = on_progress, .opaque = progress};
     int status = CLI_OK;
 
-    cli_progress_start(&c->progress);
-    if (sl_ladder_open(&ladder, &c->params, &events, &cli_log, &err) != SL_OK) {
+    cli_progress_start(progress);
+    if (sl_ladder_open(&ladder, params, &events, &cli_log, &err) != SL_OK) {
         return cli_report(&err);
     }
     cli_stop_on_signal(stop, ladder);
     if (sl_ladder_run(ladder, &err) != SL_OK) {
-        cli_progress_break(&c->progress);
+        cli_progress_break(progress);
         status = cli_report(&err);
     }
     cli_stop_on_signal(NULL, NULL);
@@ -102,5 +102,5 @@ int cmd_ladder(int argc, char **argv)
     if (status < 0) {
         status = cli_need_files(&command, c.params.input, c.params.run[0] ? c.params.run : c.params.output);
     }
-    return status < 0 ? run(&c) : status;
+    return status < 0 ? cli_ladder_run(&c.params, &c.progress) : status;
 }

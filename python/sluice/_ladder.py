@@ -125,11 +125,11 @@ class LadderOutput:
         self._directory = os.path.abspath(os.fspath(output_dir))
         self._run = _name() if run is None else run
         store = os.path.join(self._directory, "store") if store is None else os.path.abspath(os.fspath(store))
-        os.makedirs(os.path.dirname(store), exist_ok=True)
         options.update(run=self._run, store=store, size=(self._width, self._height), rate=self._rate,
                        segment=segment_duration, gateway=self._gateway or None, format=format,
                        timebase=1 / (self._rate * _STEPS), audio=audio_source)
         pairs = to_text("LadderOutput", options, LADDER)
+        os.makedirs(os.path.dirname(store), exist_ok=True)
         logger = logging.getLogger("sluice")
         level = max((i for i, at in enumerate(_LEVELS) if logger.isEnabledFor(at)), default=0)
         self._core = _sluice.Ladder(level, self._told, pairs)
