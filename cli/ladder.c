@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <stdio.h>
-
 #include "cli/ladder.h"
+
+#include <stdio.h>
 
 struct ladder_command {
     struct sl_ladder_params params;
@@ -100,7 +100,8 @@ int cmd_ladder(int argc, char **argv)
     }
     int status = cli_parse(&command, argc, argv, &c.params, handle, &c);
     if (status < 0) {
-        status = cli_need_files(&command, c.params.input, c.params.run[0] ? c.params.run : c.params.output);
+        status = cli_need_files(&command, c.params.input,
+                                c.params.run[0] ? c.params.run : c.params.output);
     }
     return status < 0 ? cli_ladder_run(&c.params, &c.progress) : status;
 }

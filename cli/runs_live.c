@@ -47,7 +47,8 @@ static int begin(const struct cli_command *command, int argc, char **argv, struc
 }
 
 #define PLACES                                                                                     \
-    "--registry names where runs are listed: a file, or postgres://…; without, registry.db in the "\
+    "--registry names where runs are listed: a file, or postgres://…; without, registry.db in "  \
+    "the "                                                                                         \
     "store."
 
 int cli_runs_resume(int argc, char **argv)

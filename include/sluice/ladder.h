@@ -66,13 +66,13 @@ struct sl_ladder_params {
 
     /* A live run instead of a directory (docs/runs.md): run and store are both set, output is not.
      */
-    char run[SL_RUN_ID_SIZE];      /**< its name: letters, digits, '.', '_' and '-' */
-    char store[SL_PATH_MAX];       /**< directory of the content store; made where missing */
-    char registry[SL_PATH_MAX];    /**< postgres://…, or a file; empty: registry.db in the store */
-    char gateway[1024];            /**< links of stored playlists are gateway/CID; empty: /ipfs/CID */
-    int profile;                   /**< enum sl_store_profile */
-    int64_t window;                /**< segments that are shown while the run goes on; 0: all */
-    int64_t patience;              /**< seconds to wait for a store or registry out of reach */
+    char run[SL_RUN_ID_SIZE];   /**< its name: letters, digits, '.', '_' and '-' */
+    char store[SL_PATH_MAX];    /**< directory of the content store; made where missing */
+    char registry[SL_PATH_MAX]; /**< postgres://…, or a file; empty: registry.db in the store */
+    char gateway[1024];         /**< links of stored playlists are gateway/CID; empty: /ipfs/CID */
+    int profile;                /**< enum sl_store_profile */
+    int64_t window;             /**< segments that are shown while the run goes on; 0: all */
+    int64_t patience;           /**< seconds to wait for a store or registry out of reach */
 
     /** Seconds per tick of the pictures that sl_ladder_write_frame() takes; 0/1: one frame of the
      * rate */
@@ -162,12 +162,13 @@ SL_NODISCARD SL_API enum sl_status sl_ladder_write_frame(struct sl_ladder *ladde
  */
 SL_NODISCARD SL_API enum sl_status sl_ladder_close(struct sl_ladder *ladder, struct sl_error *err);
 
-/* ---- live runs ---------------------------------------------------------------------------------- */
+/* ---- live runs ----------------------------------------------------------------------------------
+ */
 
 /** A rendition of a live run. */
 struct sl_ladder_rendition_state {
     const char *name;
-    char cid[64]; /**< of its playlist as it is now */
+    char cid[64];          /**< of its playlist as it is now */
     int32_t width, height; /**< as shown; 0: sound */
     int64_t bitrate;       /**< bit/s, at most */
     int64_t segments;      /**< published */

@@ -27,16 +27,16 @@ static struct ext_state *state_of(PyObject *self)
     return PyType_GetModuleState(Py_TYPE(self));
 }
 
-/* ---- what was published ------------------------------------------------------------------------ */
+/* ---- what was published ------------------------------------------------------------------------
+ */
 
 static PyObject *renditions_of(const struct sl_ladder_update *u)
 {
     PyObject *list = PyList_New(0);
     for (size_t i = 0; list && i < u->rendition_count; i++) {
         const struct sl_ladder_rendition_state *r = &u->renditions[i];
-        PyObject *entry =
-            Py_BuildValue("(ssiiL)", r->name, r->cid, (int)r->width, (int)r->height,
-                          (long long)r->bitrate);
+        PyObject *entry = Py_BuildValue("(ssiiL)", r->name, r->cid, (int)r->width, (int)r->height,
+                                        (long long)r->bitrate);
         if (!entry || PyList_Append(list, entry) < 0) {
             Py_CLEAR(list);
         }
@@ -62,7 +62,8 @@ static void on_update(void *opaque, const struct sl_ladder_update *u)
     PyGILState_Release(state);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------ */
+/* ---- life
+ * ------------------------------------------------------------------------------------------ */
 
 static void release(struct ladder *l)
 {
@@ -140,8 +141,7 @@ static PyObject *ladder_new(PyTypeObject *type, PyObject *args, PyObject *keywor
     memcpy(l->size, params->size, sizeof l->size);
     Py_INCREF(update);
     l->update = update;
-    Py_BEGIN_ALLOW_THREADS status =
-        sl_ladder_open(&l->run, params, NULL, &l->messages.log, &err);
+    Py_BEGIN_ALLOW_THREADS status = sl_ladder_open(&l->run, params, NULL, &l->messages.log, &err);
     Py_END_ALLOW_THREADS if (status != SL_OK)
     {
         ext_raise(state, &err);
@@ -171,7 +171,8 @@ static bool enter(struct ladder *l)
     return true;
 }
 
-/* ---- pictures ---------------------------------------------------------------------------------------- */
+/* ---- pictures
+ * ---------------------------------------------------------------------------------------- */
 
 /* write(format, buffer, offset, stride, pts | None): packed pictures in the host's memory */
 static PyObject *ladder_write(PyObject *self, PyObject *args)

@@ -206,8 +206,10 @@ enum sl_status sl_ladder_open(struct sl_ladder **out, const struct sl_ladder_par
         return sl_fail(err, SL_EINVAL, "run", "a run is kept in a store, not in a directory");
     }
     if (!params->run[0] && (params->store[0] || params->registry[0] || params->gateway[0])) {
-        return sl_fail(err, SL_EINVAL, params->store[0] ? "store" : params->registry[0] ? "registry"
-                                                                                        : "gateway",
+        return sl_fail(err, SL_EINVAL,
+                       params->store[0]      ? "store"
+                       : params->registry[0] ? "registry"
+                                             : "gateway",
                        "goes with a run (--run)");
     }
     if (!params->run[0] && !params->output[0]) {

@@ -112,8 +112,7 @@ enum sl_status sl_playlist_append(struct sl_playlist *p, const struct sl_segment
 enum sl_status sl_playlist_add(struct sl_playlist *p, int64_t duration, int64_t bytes,
                                struct sl_error *err)
 {
-    struct sl_segment segment = {
-        .duration = duration, .bytes = bytes, .program_time = SL_NO_TIME};
+    struct sl_segment segment = {.duration = duration, .bytes = bytes, .program_time = SL_NO_TIME};
     return sl_playlist_append(p, &segment, err);
 }
 
@@ -164,8 +163,8 @@ static void write_program_time(int64_t us, struct sl_writer *out)
     int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
     int64_t month = mp < 10 ? mp + 3 : mp - 9;
     sl_write_format(out,
-                    "#EXT-X-PROGRAM-DATE-TIME:%04" PRId64 "-%02" PRId64 "-%02" PRId64
-                    "T%02" PRId64 ":%02" PRId64 ":%02" PRId64 ".%03" PRId64 "Z\n",
+                    "#EXT-X-PROGRAM-DATE-TIME:%04" PRId64 "-%02" PRId64 "-%02" PRId64 "T%02" PRId64
+                    ":%02" PRId64 ":%02" PRId64 ".%03" PRId64 "Z\n",
                     yoe + era * 400 + (month <= 2 ? 1 : 0), month, doy - (153 * mp + 2) / 5 + 1,
                     rest / 3600000, rest / 60000 % 60, rest / 1000 % 60, rest % 1000);
 }

@@ -58,9 +58,8 @@ SL_NODISCARD enum sl_status sl_playlist_add(struct sl_playlist *p, int64_t durat
                                             struct sl_error *err);
 /* The same for a segment with all that can be said of it but for its number, which is the next. The
  * program time is written where it does not follow from that of the segment before. */
-SL_NODISCARD enum sl_status sl_playlist_append(struct sl_playlist *p,
-                                               const struct sl_segment *segment,
-                                               struct sl_error *err);
+SL_NODISCARD enum sl_status
+sl_playlist_append(struct sl_playlist *p, const struct sl_segment *segment, struct sl_error *err);
 /* "init.mp4"; of those that came later, where an encoder was started anew and describes its stream
  * in another way, "init-1.mp4" and so on. */
 void sl_playlist_init_uri(const struct sl_playlist *p, unsigned init, char out[SL_INIT_URI_SIZE]);

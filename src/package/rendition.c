@@ -45,7 +45,7 @@ struct sl_rendition {
     int64_t sound_end; /* how far track 1 has come; SL_NO_TIME: nothing yet */
     bool sound_ended;
 
-    int64_t pending; /* bytes in both queues */
+    int64_t pending;      /* bytes in both queues */
     int64_t program_zero; /* SL_NO_TIME: not stated */
     uint16_t init;        /* of the segments to come */
     bool begun;           /* a packet of track 0 has come */
@@ -120,8 +120,7 @@ static enum sl_status put_init(struct sl_rendition *r, struct sl_error *err)
 
 /* Takes over what was published before. */
 static enum sl_status take_published(struct sl_rendition *r,
-                                     const struct sl_rendition_resume *resume,
-                                     struct sl_error *err)
+                                     const struct sl_rendition_resume *resume, struct sl_error *err)
 {
     enum sl_status status = SL_OK;
     for (size_t i = 0; i < resume->published->count && !status; i++) {

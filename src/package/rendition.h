@@ -14,7 +14,7 @@
 /* Where a rendition goes on that was begun earlier. */
 struct sl_rendition_resume {
     const struct sl_playlist *published; /* what there is; copied */
-    int64_t start[2];   /* of each track, as struct sl_mux_track has it: place of its first packet */
+    int64_t start[2]; /* of each track, as struct sl_mux_track has it: place of its first packet */
     bool discontinuity; /* what comes does not follow from what there is */
 };
 

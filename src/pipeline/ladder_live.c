@@ -27,7 +27,8 @@ static bool own_sound(const struct sl_ladder *l)
     return l->sound.present && l->params.format == SL_LADDER_FMP4;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------------------------------
+ */
 
 static bool can_go_back(const struct sl_ladder *l)
 {
@@ -55,8 +56,7 @@ static enum sl_status look_back(struct sl_ladder *l, struct sl_error *err)
         }
         if (sound) { /* whole coded frames: up to one more than the pictures */
             int64_t frame = SL_AAC_FRAME_SAMPLES;
-            end = sl_rescale(end > frame ? end - frame : 0, p->timebase, l->clock.out,
-                             SL_ROUND_UP);
+            end = sl_rescale(end > frame ? end - frame : 0, p->timebase, l->clock.out, SL_ROUND_UP);
         } else {
             r->cuts[pictures++] = end;
             least = end < least ? end : least;
@@ -103,7 +103,8 @@ enum sl_status sl_ladder_live_open(struct sl_ladder *l, struct sl_error *err)
     return st;
 }
 
-/* ---- where to read from --------------------------------------------------------------------------- */
+/* ---- where to read from
+ * --------------------------------------------------------------------------- */
 
 /* Time of the source, ticks of the clock, from which sound is needed too. */
 static int64_t needed_from(const struct sl_ladder *l)
@@ -124,7 +125,8 @@ static int64_t needed_from(const struct sl_ladder *l)
 static bool may_seek(const struct sl_ladder *l)
 {
     const struct sl_demuxer *d = l->input.demuxer;
-    return d->ops->seek && !d->may_jump && (!strcmp(d->ops->name, "mkv") || !strcmp(d->ops->name, "mp4"));
+    return d->ops->seek && !d->may_jump &&
+           (!strcmp(d->ops->name, "mkv") || !strcmp(d->ops->name, "mp4"));
 }
 
 enum sl_status sl_ladder_live_seek(struct sl_ladder *l, struct sl_error *err)
@@ -152,7 +154,8 @@ enum sl_status sl_ladder_live_seek(struct sl_ladder *l, struct sl_error *err)
     return SL_OK;
 }
 
-/* ---- where each rendition begins ------------------------------------------------------------------- */
+/* ---- where each rendition begins
+ * ------------------------------------------------------------------- */
 
 /* The limit that the encoder was given, and what the container adds. */
 static int64_t promised(int64_t kbits)
@@ -345,7 +348,8 @@ enum sl_status sl_ladder_live_rendition(struct sl_ladder *l, size_t index,
     return sl_live_output(&params->output, l->live, index, err);
 }
 
-/* ---- pictures --------------------------------------------------------------------------------------- */
+/* ---- pictures
+ * --------------------------------------------------------------------------------------- */
 
 /* A segment begins here whatever the clock says, and begins where the one before ended: a picture
  * that was cut off by a stop is shown until the next one. */
@@ -376,7 +380,8 @@ bool sl_ladder_live_picture(struct sl_ladder *l, struct sl_frame *frame)
     return true;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------ */
+/* ---- the end
+ * ------------------------------------------------------------------------------------------ */
 
 enum sl_status sl_ladder_live_end(struct sl_ladder *l, enum sl_status st, struct sl_error *err)
 {

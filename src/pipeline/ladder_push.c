@@ -37,8 +37,9 @@ enum sl_status sl_ladder_push_open(struct sl_ladder *l, struct sl_error *err)
     t->height = p->size[1];
     t->frame_rate = sl_rational_reduce(p->rate);
     t->frame_rate_exact = true;
-    t->timebase = sl_rational_valid(p->timebase) ? sl_rational_reduce(p->timebase)
-                                                 : sl_rational(t->frame_rate.den, t->frame_rate.num);
+    t->timebase = sl_rational_valid(p->timebase)
+                      ? sl_rational_reduce(p->timebase)
+                      : sl_rational(t->frame_rate.den, t->frame_rate.num);
     l->video = t;
     l->sound.ladder = l;
     return p->audio[0] ? sl_ladder_sound_prepare(l, err) : SL_OK;
@@ -77,8 +78,8 @@ static enum sl_status check(const struct sl_ladder *l, const struct sl_picture *
         int64_t stride = p->stride[i] < 0 ? -(p->stride[i] + 1) + 1 : p->stride[i];
         if (!p->plane[i] || stride < bytes || stride > INT32_MAX) {
             return sl_fail(err, SL_EINVAL, "picture",
-                           "plane %d is NULL, or its stride of %" PRId64
-                           " is not %" PRId64 " or more",
+                           "plane %d is NULL, or its stride of %" PRId64 " is not %" PRId64
+                           " or more",
                            i, p->stride[i], bytes);
         }
     }
@@ -131,8 +132,8 @@ static int64_t time_of(const struct sl_ladder *l, int64_t pts)
     if (pts != SL_NO_TIME || l->pushed_pts == SL_NO_TIME) {
         return pts != SL_NO_TIME ? pts : 0;
     }
-    int64_t at = l->push_anchor +
-                 sl_rescale(l->push_count, frame, l->pushed.timebase, SL_ROUND_NEAREST);
+    int64_t at =
+        l->push_anchor + sl_rescale(l->push_count, frame, l->pushed.timebase, SL_ROUND_NEAREST);
     return at > l->pushed_pts ? at : l->pushed_pts + 1;
 }
 

@@ -20,8 +20,8 @@
 #include "package/rendition.h"
 #include "pipeline/clock.h"
 #include "pipeline/jumps.h"
-#include "pipeline/live.h"
 #include "pipeline/ladder_plan.h"
+#include "pipeline/live.h"
 #include "pipeline/raw_rows.h"
 
 #define SL_LADDER_FRAME_QUEUE   4 /* decoded pictures between input and shape */
@@ -120,8 +120,8 @@ struct sl_ladder_shared {
 
 /* Going on with a live run: ladder_live.c. */
 struct sl_ladder_resume {
-    bool active; /* something was published before */
-    bool exact;  /* the source is at hand from its beginning: nothing is lost */
+    bool active;    /* something was published before */
+    bool exact;     /* the source is at hand from its beginning: nothing is lost */
     int64_t from;   /* ticks of the clock: pictures before are not needed */
     int64_t source; /* source pts of the first picture that the clock is given; SL_NO_TIME: any */
     int64_t base;   /* not exact: the time at which the new pictures begin */
@@ -154,13 +154,13 @@ struct sl_ladder {
     struct sl_ladder_sound sound;
     struct sl_live *live; /* NULL: files */
     struct sl_ladder_resume resume;
-    int64_t program_zero;    /* live: microseconds since 1970 of time 0 */
-    struct sl_track pushed;  /* what video points to where there is no input */
+    int64_t program_zero;         /* live: microseconds since 1970 of time 0 */
+    struct sl_track pushed;       /* what video points to where there is no input */
     struct sl_buf_pool *pictures; /* of the caller's, copied */
     size_t picture_bytes;
-    int64_t pushed_pts;  /* of the last one; SL_NO_TIME: none yet */
-    int64_t push_anchor; /* the last time that the caller said */
-    int64_t push_count;  /* pictures since then, that one too */
+    int64_t pushed_pts;         /* of the last one; SL_NO_TIME: none yet */
+    int64_t push_anchor;        /* the last time that the caller said */
+    int64_t push_count;         /* pictures since then, that one too */
     enum sl_status push_status; /* what made an end of it; SL_EOF: the sound did */
     struct sl_error push_error;
     bool push, closed;

@@ -109,8 +109,8 @@ enum sl_status sl_rung_begin(struct sl_ladder *l, size_t index, struct sl_error 
     struct sl_rung *r = &l->rungs[index];
     struct sl_rendition_resume resume;
     enum sl_status st = SL_OK;
-    char *directory = l->live ? sl_strdup(r->plan.name)
-                              : sl_format("%s/%s", l->params.output, r->plan.name);
+    char *directory =
+        l->live ? sl_strdup(r->plan.name) : sl_format("%s/%s", l->params.output, r->plan.name);
     if (!directory) {
         return sl_fail_memory(err);
     }

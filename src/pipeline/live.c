@@ -67,7 +67,8 @@ enum sl_status sl_live_persist(struct sl_live *l, enum sl_live_what what,
     }
 }
 
-/* ---- the sign of life ------------------------------------------------------------------------- */
+/* ---- the sign of life -------------------------------------------------------------------------
+ */
 
 /* What it comes to is told by the next announcement, which needs the claim too. */
 static void touch(struct sl_live *l)
@@ -131,7 +132,8 @@ static void stop_beat(struct sl_live *l)
     l->beating = false;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------
+ */
 
 static char *registry_of(const char *store, const char *registry)
 {
@@ -169,9 +171,8 @@ static enum sl_status open_store(void *arg, struct sl_error *err)
 static enum sl_status open_registry(void *arg, struct sl_error *err)
 {
     struct opening *o = arg;
-    struct sl_registry_params registry = {.log = o->l->log,
-                                          .wait_ms = REGISTRY_WAIT,
-                                          .create = !o->params->must_exist};
+    struct sl_registry_params registry = {
+        .log = o->l->log, .wait_ms = REGISTRY_WAIT, .create = !o->params->must_exist};
     return sl_registry_open(&o->l->registry, o->l->registry_name, &registry, err);
 }
 
@@ -277,7 +278,8 @@ void sl_live_close(struct sl_live **live)
     sl_free(l);
 }
 
-/* ---- what there is ------------------------------------------------------------------------------ */
+/* ---- what there is ------------------------------------------------------------------------------
+ */
 
 size_t sl_live_count(const struct sl_live *l)
 {
@@ -310,7 +312,8 @@ void sl_live_on_update(struct sl_live *l, sl_ladder_update_fn *update, void *opa
     pthread_mutex_unlock(&l->lock);
 }
 
-/* ---- the end -------------------------------------------------------------------------------------- */
+/* ---- the end
+ * -------------------------------------------------------------------------------------- */
 
 struct ending {
     struct sl_live *l;
@@ -353,7 +356,8 @@ enum sl_status sl_live_end(struct sl_live *l, enum sl_run_state state, const cha
     return status;
 }
 
-/* ---- runs that are there ----------------------------------------------------------------------------- */
+/* ---- runs that are there
+ * ----------------------------------------------------------------------------- */
 
 static enum sl_status read_run(const char *where, const char *id, const struct sl_log *log,
                                struct sl_registry_run *run, struct sl_error *err)

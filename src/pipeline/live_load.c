@@ -68,8 +68,8 @@ static enum sl_status number_init(struct sl_live_rendition *r, const struct sl_r
     }
     if (!status && sl_grow(&r->inits, &r->inits_capacity, r->init_count, sizeof *r->inits,
                            SL_LIVE_INITS_MAX)) {
-        status = sl_fail(err, SL_ENOMEM, r->live->run, "more than %d init segments",
-                         SL_LIVE_INITS_MAX);
+        status =
+            sl_fail(err, SL_ENOMEM, r->live->run, "more than %d init segments", SL_LIVE_INITS_MAX);
     }
     if (!status) {
         *out = (uint16_t)r->init_count;
@@ -111,9 +111,8 @@ static enum sl_status load_segments(struct sl_live *l, struct sl_live_rendition 
     enum sl_status status = SL_OK;
     while (!status && count == SL_REGISTRY_PAGE_MAX) {
         struct sl_registry_segment *page = NULL;
-        status = sl_registry_segments(l->registry, l->run, r->info.name,
-                                      (int64_t)r->playlist.count, SL_REGISTRY_PAGE_MAX, &page,
-                                      &count, err);
+        status = sl_registry_segments(l->registry, l->run, r->info.name, (int64_t)r->playlist.count,
+                                      SL_REGISTRY_PAGE_MAX, &page, &count, err);
         for (size_t i = 0; i < count && !status; i++) {
             status = take_segment(r, &page[i], err);
         }
@@ -196,7 +195,8 @@ int64_t sl_live_program_zero(const struct sl_live *l)
                                               SL_ROUND_NEAREST);
 }
 
-/* ---- pins that nobody needs ------------------------------------------------------------------- */
+/* ---- pins that nobody needs -------------------------------------------------------------------
+ */
 
 struct cids {
     struct sl_cid *items;
@@ -259,8 +259,8 @@ enum sl_status sl_live_sweep(struct sl_live *l, struct sl_error *err)
         qsort(known.items, known.count, sizeof *known.items, by_digest);
     }
     for (size_t i = 0; i < pins.count && !status; i++) {
-        if (!known.count || !bsearch(&pins.items[i], known.items, known.count, sizeof *known.items,
-                                     by_digest)) {
+        if (!known.count ||
+            !bsearch(&pins.items[i], known.items, known.count, sizeof *known.items, by_digest)) {
             sl_live_unpin(l, &pins.items[i]);
         }
     }

@@ -2,11 +2,10 @@
 /* The settings of a run as JSON, by their option table: {"input": "/film.mkv", "segment": "4/1",
  * "rung": ["name=720p,…"], …}, each value as the command line takes it. */
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <jansson.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -34,8 +33,11 @@ static json_t *rungs_of(const struct sl_ladder_params *p)
         const struct {
             const char *key;
             int64_t value;
-        } numbers[] = {{"height", r->height},   {"width", r->width},  {"bitrate", r->bitrate},
-                       {"maxrate", r->maxrate}, {"buffer", r->buffer}};
+        } numbers[] = {{"height", r->height},
+                       {"width", r->width},
+                       {"bitrate", r->bitrate},
+                       {"maxrate", r->maxrate},
+                       {"buffer", r->buffer}};
         char text[VALUE_MAX] = "";
         size_t at = 0;
         if (r->name[0]) {
@@ -158,7 +160,8 @@ enum sl_status sl_live_options_read(const struct sl_option *table, const char *j
         json_decref(root);
         return status;
     }
-    json_object_foreach(root, key, value) {
+    json_object_foreach(root, key, value)
+    {
         if (!status) {
             status = take(table, params, key, value, err);
         }

@@ -28,7 +28,8 @@ void sl_live_unpin(struct sl_live *l, const struct sl_cid *cid)
     }
 }
 
-/* ---- storing ----------------------------------------------------------------------------------- */
+/* ---- storing -----------------------------------------------------------------------------------
+ */
 
 static enum sl_status stage(struct sl_live *l, struct sl_cas_batch *batch,
                             const struct sl_chain *content, struct sl_cas_info *out,
@@ -143,7 +144,8 @@ static enum sl_status store(void *arg, struct sl_error *err)
     return status;
 }
 
-/* ---- announcing --------------------------------------------------------------------------------- */
+/* ---- announcing ---------------------------------------------------------------------------------
+ */
 
 static void describe(const struct sl_live_rendition *r, struct sl_registry_segment *out)
 {
@@ -266,7 +268,8 @@ static enum sl_status publish(struct sl_live_rendition *r, const struct sl_chain
     return status;
 }
 
-/* ---- what the packager sees ----------------------------------------------------------------------- */
+/* ---- what the packager sees
+ * ----------------------------------------------------------------------- */
 
 struct live_output {
     struct sl_output base;
@@ -312,8 +315,8 @@ static enum sl_status live_init(struct sl_output *o, const struct sl_chain *cont
         }
     }
     if (!status) {
-        r->inits[n] = (struct sl_live_file){
-            .cid = i.info.cid, .size = i.info.size, .tsize = i.info.tsize};
+        r->inits[n] =
+            (struct sl_live_file){.cid = i.info.cid, .size = i.info.size, .tsize = i.info.tsize};
         *init = (uint16_t)n;
     }
     pthread_mutex_unlock(&r->live->lock);
@@ -330,8 +333,7 @@ static enum sl_status live_segment(struct sl_output *o, const struct sl_playlist
     pthread_mutex_lock(&r->live->lock);
     status = sl_live_room(r, r->playlist.count, err);
     if (!status) {
-        status =
-            sl_playlist_append(&r->playlist, &playlist->segments[playlist->count - 1], err);
+        status = sl_playlist_append(&r->playlist, &playlist->segments[playlist->count - 1], err);
     }
     if (!status) {
         status = publish(r, content, err);
@@ -376,7 +378,8 @@ enum sl_status sl_live_output(struct sl_output **out, struct sl_live *l, size_t 
     return SL_OK;
 }
 
-/* ---- before anything is published ------------------------------------------------------------------ */
+/* ---- before anything is published
+ * ------------------------------------------------------------------ */
 
 struct naming {
     struct sl_live *l;
@@ -406,8 +409,8 @@ enum sl_status sl_live_begin(struct sl_live *l, const struct sl_registry_renditi
     enum sl_status status = SL_OK;
     pthread_mutex_lock(&l->lock);
     if (l->count && l->count != count) {
-        status = sl_fail(err, SL_EEXIST, l->run, "the run has %zu renditions, not %zu", l->count,
-                         count);
+        status =
+            sl_fail(err, SL_EEXIST, l->run, "the run has %zu renditions, not %zu", l->count, count);
     }
     for (size_t i = 0; i < l->count && !status; i++) {
         if (!same(&l->renditions[i].info, &infos[i])) {
@@ -454,8 +457,7 @@ enum sl_status sl_live_gap(struct sl_live *l, size_t index, int64_t end, struct 
             gap.init = r->playlist.segments[r->playlist.count - 1].init;
         }
         if (zero != SL_NO_TIME) {
-            gap.program_time =
-                zero + sl_rescale(at, tb, sl_rational(1, 1000000), SL_ROUND_NEAREST);
+            gap.program_time = zero + sl_rescale(at, tb, sl_rational(1, 1000000), SL_ROUND_NEAREST);
         }
         status = sl_live_room(r, r->playlist.count, err);
         if (!status) {

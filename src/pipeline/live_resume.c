@@ -2,9 +2,8 @@
 /* Where a later life of a run goes on in its source: {"v": 1, "zero": ticks, "cuts": [[pts, source,
  * low, high], …]}, kept in the registry with what was announced. */
 #include <inttypes.h>
-#include <string.h>
-
 #include <jansson.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/bytes.h"
@@ -97,6 +96,7 @@ enum sl_status sl_live_resume_read(struct sl_live *l, const char *json, struct s
     }
     json_decref(root);
     return good ? SL_OK
-                : sl_fail(err, SL_EDATA, l->run, "the registry's note on where to go on is not one "
-                                                 "that this version understands");
+                : sl_fail(err, SL_EDATA, l->run,
+                          "the registry's note on where to go on is not one "
+                          "that this version understands");
 }

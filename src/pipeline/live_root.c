@@ -70,8 +70,7 @@ static enum sl_status put_segments(struct finish *f, struct sl_live_rendition *r
 static enum sl_status stage_text(struct finish *f, struct sl_writer *w, enum sl_status rendered,
                                  struct sl_cas_info *out, struct sl_error *err)
 {
-    enum sl_status status =
-        rendered ? rendered : sl_live_stage_text(f->l, f->batch, w, out, err);
+    enum sl_status status = rendered ? rendered : sl_live_stage_text(f->l, f->batch, w, out, err);
     sl_writer_clear(w);
     return status;
 }

@@ -51,14 +51,14 @@ struct sl_live {
     sl_ladder_update_fn *update;
     void *update_opaque;
 
-    pthread_t beat; /* says that the writer lives */
+    pthread_t beat;        /* says that the writer lives */
     pthread_mutex_t small; /* of what follows */
     pthread_cond_t ended;
     bool beating, ending;
     char master[SL_STORE_CID_SIZE], root[SL_STORE_CID_SIZE];
     int64_t zero; /* of the clock, in the source; SL_NO_TIME: none */
     struct sl_live_cut cuts[SL_LIVE_CUTS];
-    size_t cut_count;                                 /* noted so far; a ring */
+    size_t cut_count; /* noted so far; a ring */
 };
 
 /* ---- live.c ---------------------------------------------------------------------------------- */
@@ -68,8 +68,7 @@ struct sl_live {
 enum sl_live_what { SL_LIVE_STORE, SL_LIVE_REGISTRY };
 /* Does it, again and again where that fails for a reason that can pass. With l->lock. */
 SL_NODISCARD enum sl_status sl_live_persist(struct sl_live *l, enum sl_live_what what,
-                                            enum sl_status (*step)(void *arg,
-                                                                   struct sl_error *err),
+                                            enum sl_status (*step)(void *arg, struct sl_error *err),
                                             void *arg, struct sl_error *err);
 /* Room for one more segment in the array beside the playlist, which has count of them. */
 SL_NODISCARD enum sl_status sl_live_room(struct sl_live_rendition *r, size_t count,
@@ -93,14 +92,16 @@ SL_NODISCARD enum sl_status sl_live_playlist_text(struct sl_live_rendition *r,
 SL_NODISCARD enum sl_status sl_live_master_text(struct sl_live *l, bool relative,
                                                 struct sl_writer *out, struct sl_error *err);
 
-/* ---- live_resume.c ---------------------------------------------------------------------------- */
+/* ---- live_resume.c ----------------------------------------------------------------------------
+ */
 
 /* What a later life needs to know; sl_free it. NULL: no memory. */
 char *sl_live_resume_text(struct sl_live *l);
 SL_NODISCARD enum sl_status sl_live_resume_read(struct sl_live *l, const char *json,
                                                 struct sl_error *err);
 
-/* ---- live_publish.c --------------------------------------------------------------------------- */
+/* ---- live_publish.c ---------------------------------------------------------------------------
+ */
 
 /* The texts of one announcement, in a batch. */
 SL_NODISCARD enum sl_status sl_live_stage_text(struct sl_live *l, struct sl_cas_batch *batch,
@@ -109,7 +110,8 @@ SL_NODISCARD enum sl_status sl_live_stage_text(struct sl_live *l, struct sl_cas_
 /* Unpinning is tidiness: what fails is left to sl_live_sweep. */
 void sl_live_unpin(struct sl_live *l, const struct sl_cid *cid);
 
-/* ---- live_root.c ------------------------------------------------------------------------------- */
+/* ---- live_root.c -------------------------------------------------------------------------------
+ */
 
 /* The last playlists and the run as one directory, stored, pinned and (the playlists) announced.
  * With l->lock. */

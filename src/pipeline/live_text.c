@@ -47,7 +47,8 @@ enum sl_status sl_live_playlist_text(struct sl_live_rendition *r, struct sl_writ
     return status;
 }
 
-/* ---- the multivariant playlist ----------------------------------------------------------------- */
+/* ---- the multivariant playlist -----------------------------------------------------------------
+ */
 
 static void write_playlist(void *opaque, const char *relative, struct sl_writer *out)
 {

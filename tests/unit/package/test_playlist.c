@@ -297,9 +297,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),     cmocka_unit_test(test_lives),
-        cmocka_unit_test(test_no_drift),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_peak),
-        cmocka_unit_test(test_master),   cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_no_drift), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_peak),     cmocka_unit_test(test_master),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests_name("package/playlist", tests, NULL, NULL);
 }
