@@ -164,8 +164,10 @@ struct opening {
 static enum sl_status open_store(void *arg, struct sl_error *err)
 {
     struct opening *o = arg;
-    return sl_cas_open(&o->l->cas, o->l->store, o->params->must_exist ? 0 : SL_CAS_CREATE,
-                       o->l->log, err);
+    struct sl_live *l = o->l;
+    enum sl_status status =
+        sl_cas_open(&l->cas, l->store, o->params->must_exist ? 0 : SL_CAS_CREATE, l->log, err);
+    return status ? status : sl_cas_open(&l->lazy, l->store, SL_CAS_NO_SYNC, l->log, err);
 }
 
 static enum sl_status open_registry(void *arg, struct sl_error *err)
@@ -266,6 +268,7 @@ void sl_live_close(struct sl_live **live)
         sl_live_rendition_clear(&l->renditions[i]);
     }
     sl_registry_close(&l->registry);
+    sl_cas_close(&l->lazy);
     sl_cas_close(&l->cas);
     pthread_cond_destroy(&l->ended);
     pthread_mutex_destroy(&l->small);

@@ -22,7 +22,7 @@ struct announcement {
 void sl_live_unpin(struct sl_live *l, const struct sl_cid *cid)
 {
     struct sl_error why = {0};
-    enum sl_status status = sl_cas_unpin(l->cas, cid, l->pin, &why);
+    enum sl_status status = sl_cas_unpin(l->lazy, cid, l->pin, &why);
     if (status != SL_OK && status != SL_ENOTFOUND) {
         sl_log_write(l->log, SL_LOG_DEBUG, "run", "%s: still pinned: %s", l->run, why.msg);
     }
@@ -106,9 +106,15 @@ static enum sl_status stage_texts(struct announcement *a, struct sl_cas_batch *b
     return status;
 }
 
-static enum sl_status pin(struct sl_live *l, const struct sl_cid *cid, struct sl_error *err)
+enum sl_status sl_live_pin(struct sl_live *l, const struct sl_cid *const *cids, size_t count,
+                           struct sl_error *err)
 {
-    return sl_cas_pin(l->cas, cid, l->pin, err);
+    enum sl_status status = SL_OK;
+    /* One wait for the directory of the pins, with the last of them. */
+    for (size_t i = 0; i < count && !status; i++) {
+        status = sl_cas_pin(i + 1 < count ? l->lazy : l->cas, cids[i], l->pin, err);
+    }
+    return status;
 }
 
 static enum sl_status store(void *arg, struct sl_error *err)
@@ -132,16 +138,12 @@ static enum sl_status store(void *arg, struct sl_error *err)
         status = sl_cas_batch_flush(batch, err);
     }
     sl_cas_batch_close(&batch);
-    if (!status && a->content) {
-        status = pin(l, &a->segment.cid, err);
+    const struct sl_cid *pins[] = {&a->playlist.cid, &a->segment.cid, &a->master.cid};
+    size_t count = a->content ? 2 : 1;
+    if (a->has_master) {
+        pins[count++] = &a->master.cid;
     }
-    if (!status) {
-        status = pin(l, &a->playlist.cid, err);
-    }
-    if (!status && a->has_master) {
-        status = pin(l, &a->master.cid, err);
-    }
-    return status;
+    return status ? status : sl_live_pin(l, pins, count, err);
 }
 
 /* ---- announcing ---------------------------------------------------------------------------------

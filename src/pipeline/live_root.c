@@ -196,13 +196,11 @@ static enum sl_status store_all(void *arg, struct sl_error *err)
         status = sl_cas_batch_flush(f->batch, err);
     }
     sl_cas_batch_close(&f->batch);
-    if (!status) {
-        status = sl_cas_pin(l->cas, &f->root.cid, l->pin, err);
+    const struct sl_cid *pins[SL_LIVE_RENDITIONS + 2] = {&f->root.cid, &f->master.cid};
+    for (size_t i = 0; i < l->count; i++) {
+        pins[i + 2] = &f->playlists[i].cid;
     }
-    for (size_t i = 0; i < l->count && !status; i++) {
-        status = sl_cas_pin(l->cas, &f->playlists[i].cid, l->pin, err);
-    }
-    return status ? status : sl_cas_pin(l->cas, &f->master.cid, l->pin, err);
+    return status ? status : sl_live_pin(l, pins, l->count + 2, err);
 }
 
 static enum sl_status announce_all(void *arg, struct sl_error *err)

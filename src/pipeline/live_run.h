@@ -41,6 +41,8 @@ struct sl_live {
      * the store or the registry keeps it, so that all others wait with him. */
     pthread_mutex_t lock;
     struct sl_cas *cas;
+    struct sl_cas *lazy; /* the same store, which does not wait for the disk: pins that another pin
+                            is waited for after, and pins that are taken back */
     struct sl_registry *registry;
     struct sl_registry_claim claim;
     bool claimed;
@@ -107,6 +109,8 @@ SL_NODISCARD enum sl_status sl_live_resume_read(struct sl_live *l, const char *j
 SL_NODISCARD enum sl_status sl_live_stage_text(struct sl_live *l, struct sl_cas_batch *batch,
                                                const struct sl_writer *text,
                                                struct sl_cas_info *out, struct sl_error *err);
+SL_NODISCARD enum sl_status sl_live_pin(struct sl_live *l, const struct sl_cid *const *cids,
+                                        size_t count, struct sl_error *err);
 /* Unpinning is tidiness: what fails is left to sl_live_sweep. */
 void sl_live_unpin(struct sl_live *l, const struct sl_cid *cid);
 
