@@ -47,7 +47,8 @@ static int begin(const struct cli_command *command, int argc, char **argv, struc
 }
 
 #define PLACES                                                                                     \
-    "--registry names where runs are listed: a file, or postgres://…; without, registry.db in "  \
+    "--registry names where runs are listed: a file, or postgres://…; without, registry.sqlite " \
+    "in "                                                                                          \
     "the "                                                                                         \
     "store."
 

@@ -68,7 +68,7 @@ struct sl_ladder_params {
      */
     char run[SL_RUN_ID_SIZE];   /**< its name: letters, digits, '.', '_' and '-' */
     char store[SL_PATH_MAX];    /**< directory of the content store; made where missing */
-    char registry[SL_PATH_MAX]; /**< postgres://…, or a file; empty: registry.db in the store */
+    char registry[SL_PATH_MAX]; /**< postgres://…, or a file; empty: registry.sqlite in the store */
     char gateway[1024];         /**< links of stored playlists are gateway/CID; empty: /ipfs/CID */
     int profile;                /**< enum sl_store_profile */
     int64_t window;             /**< segments that are shown while the run goes on; 0: all */

@@ -141,7 +141,7 @@ static const struct sl_option table[] = {
          "publish as a live run of that name, into --store; one that is there is gone on with"),
     TEXT("store", store, "DIR", "content store for the run; made where there is none"),
     TEXT("registry", registry, "FILE|URL",
-         "where runs are listed: a file, or postgres://…; without: registry.db in the store"),
+         "where runs are listed: a file, or postgres://…; without: registry.sqlite in the store"),
     TEXT("gateway", gateway, "URL",
          "links of the stored playlists are URL/CID; without: /ipfs/CID, for any gateway"),
     {.key = "profile",

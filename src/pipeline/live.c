@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "pipeline/live_run.h"
 
-#define REGISTRY_FILE   "registry.db"
+#define REGISTRY_FILE   "registry.sqlite"
 #define LEASE_PARTS     3 /* it is renewed this often */
 #define WAIT_FIRST_MS   50
 #define WAIT_MOST_MS    1000

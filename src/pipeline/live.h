@@ -15,7 +15,7 @@
 
 struct sl_live_params {
     const char *run, *store;
-    const char *registry; /* "": the file "registry.db" in the store's directory */
+    const char *registry; /* "": the file "registry.sqlite" in the store's directory */
     const char *gateway;  /* "": links are "/ipfs/CID?filename=…" */
     const char *options;  /* JSON, what the run was asked to be; NULL: the run must be there */
     enum sl_store_profile profile;

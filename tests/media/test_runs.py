@@ -22,7 +22,7 @@ SMALL = ["--rung", "name=a,height=180,bitrate=400,preset=ultrafast", "--rung", "
 class Run:
     def __init__(self, tmp, name="film"):
         self.tmp, self.name, self.store = tmp, name, tmp / "store"
-        self.db = self.store / "registry.db"
+        self.db = self.store / "registry.sqlite"
         self.place = ["--run", name, "--store", self.store]
         self.seen = {}
 

@@ -133,7 +133,7 @@ def test_bad_pictures(tmp_path, frame, error):
         with pytest.raises(error):
             output.write(frame)
     # Nothing was written, so there is no run.
-    with sqlite3.connect(tmp_path / "store" / "registry.db") as db:
+    with sqlite3.connect(tmp_path / "store" / "registry.sqlite") as db:
         assert db.execute("SELECT count(*) FROM runs").fetchone() == (0,)
 
 
@@ -179,7 +179,7 @@ for i in range(1000000):
 def test_killed(tmp_path):
     program = PROGRAM.format(python=str(pathlib.Path(sluice.__file__).parents[1]),
                              tests=str(pathlib.Path(__file__).parent), directory=str(tmp_path))
-    db = tmp_path / "store" / "registry.db"
+    db = tmp_path / "store" / "registry.sqlite"
     env = {k: v for k, v in os.environ.items()}
     if os.environ.get("SLUICE_PRELOAD"):
         env["LD_PRELOAD"] = os.environ["SLUICE_PRELOAD"]
