@@ -18,7 +18,7 @@ import pytest
 import sluice
 from sluice import _ladder, _options
 
-from conftest import ROOT, run
+from conftest import PRELOAD, ROOT, run
 
 SLUICE = os.environ.get("SLUICE", str(ROOT / "build" / "sluice"))
 SIZE = WIDTH, HEIGHT = 160, 90
@@ -180,9 +180,7 @@ def test_killed(tmp_path):
     program = PROGRAM.format(python=str(pathlib.Path(sluice.__file__).parents[1]),
                              tests=str(pathlib.Path(__file__).parent), directory=str(tmp_path))
     db = tmp_path / "store" / "registry.sqlite"
-    env = {k: v for k, v in os.environ.items()}
-    if os.environ.get("SLUICE_PRELOAD"):
-        env["LD_PRELOAD"] = os.environ["SLUICE_PRELOAD"]
+    env = {**os.environ, **({"LD_PRELOAD": PRELOAD} if PRELOAD else {})}
     child = subprocess.Popen([sys.executable, "-c", program], env=env)
     deadline = time.monotonic() + 60
     try:
