@@ -308,5 +308,5 @@ enum sl_status sl_ladder_finish_run(const struct sl_ladder_params *params,
                                     struct sl_error *err)
 {
     enum sl_status status = check_run(params, err);
-    return status ? status : sl_live_finish_run(params, result, log, err);
+    return status ? status : sl_live_finish_run(params, table, result, log, err);
 }

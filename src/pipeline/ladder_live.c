@@ -88,7 +88,6 @@ enum sl_status sl_ladder_live_open(struct sl_ladder *l, struct sl_error *err)
         .options = options,
         .profile = (enum sl_store_profile)l->params.profile,
         .patience_s = l->params.patience,
-        .window = (int32_t)l->params.window,
         .stop = &l->stop,
         .log = l->log,
     };

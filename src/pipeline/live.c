@@ -238,7 +238,7 @@ enum sl_status sl_live_open(struct sl_live **out, const struct sl_live_params *p
     pthread_condattr_destroy(&attributes);
     l->profile = params->profile;
     l->patience_ms = params->patience_s * 1000;
-    l->window = params->window;
+    l->options = params->options;
     l->stop = params->stop;
     l->log = params->log;
     l->zero = SL_NO_TIME;
@@ -339,6 +339,10 @@ enum sl_status sl_live_end(struct sl_live *l, enum sl_run_state state, const cha
         return SL_OK;
     }
     pthread_mutex_lock(&l->lock);
+    if (state != SL_RUN_FINISHED && l->patience_ms > WAIT_STOPPED_MS) {
+        l->patience_ms =
+            WAIT_STOPPED_MS; /* without a word it counts as killed, which does no harm */
+    }
     if (state == SL_RUN_FINISHED) {
         status = sl_live_finish(l, master, root, err);
         e.end.root_cid = root;
@@ -403,21 +407,51 @@ enum sl_status sl_live_params_of(struct sl_ladder_params *params, const struct s
     return status;
 }
 
+/* Its links stay what they were, unless the caller names another gateway. */
+static enum sl_status choose_gateway(struct sl_ladder_params *params, const struct sl_option *table,
+                                     const struct sl_log *log, struct sl_error *err)
+{
+    char own[sizeof params->gateway];
+    struct sl_registry_run run;
+    char *where = registry_of(params->store, params->registry);
+    enum sl_status status =
+        where ? read_run(where, params->run, log, &run, err) : sl_fail_memory(err);
+    sl_free(where);
+    if (status) {
+        return status;
+    }
+    memcpy(own, params->gateway, sizeof own);
+    status = sl_live_options_read(table, run.options ? run.options : "{}", params, err);
+    if (own[0]) {
+        memcpy(params->gateway, own, sizeof own);
+    }
+    sl_registry_run_clear(&run);
+    return status;
+}
+
 enum sl_status sl_live_finish_run(const struct sl_ladder_params *params,
-                                  struct sl_ladder_result *result, const struct sl_log *log,
-                                  struct sl_error *err)
+                                  const struct sl_option *table, struct sl_ladder_result *result,
+                                  const struct sl_log *log, struct sl_error *err)
 {
     struct sl_live *l = NULL;
+    struct sl_ladder_params *of_run = sl_alloc(sizeof *of_run);
+    if (!of_run) {
+        return sl_fail_memory(err);
+    }
+    *of_run = *params;
+    enum sl_status status = choose_gateway(of_run, table, log, err);
     struct sl_live_params live = {
         .run = params->run,
         .store = params->store,
         .registry = params->registry,
-        .gateway = params->gateway,
+        .gateway = of_run->gateway,
         .patience_s = params->patience,
         .must_exist = true,
         .log = log,
     };
-    enum sl_status status = sl_live_open(&l, &live, err);
+    if (!status) {
+        status = sl_live_open(&l, &live, err);
+    }
     if (!status) {
         status = sl_live_end(l, SL_RUN_FINISHED, NULL, err);
     }
@@ -425,5 +459,6 @@ enum sl_status sl_live_finish_run(const struct sl_ladder_params *params,
         sl_live_cids(l, result->master_cid, result->root_cid);
     }
     sl_live_close(&l);
+    sl_free(of_run);
     return status;
 }

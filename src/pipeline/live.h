@@ -20,7 +20,6 @@ struct sl_live_params {
     const char *options;  /* JSON, what the run was asked to be; NULL: the run must be there */
     enum sl_store_profile profile;
     int64_t patience_s; /* for a store or a registry that cannot be reached */
-    int32_t window;     /* segments of the dynamic playlists while the run goes on; 0: all */
     bool must_exist;
     const struct sl_cancel *stop; /* asked to end: no more long waits */
     const struct sl_log *log;
@@ -84,6 +83,7 @@ SL_NODISCARD enum sl_status sl_live_params_of(struct sl_ladder_params *params,
                                               const struct sl_log *log, struct sl_error *err);
 /* What is published becomes all there is. */
 SL_NODISCARD enum sl_status sl_live_finish_run(const struct sl_ladder_params *params,
+                                               const struct sl_option *table,
                                                struct sl_ladder_result *result,
                                                const struct sl_log *log, struct sl_error *err);
 
@@ -91,6 +91,8 @@ SL_NODISCARD enum sl_status sl_live_finish_run(const struct sl_ladder_params *pa
 
 /* params by their option table, and the input; sl_free it. NULL: no memory. */
 char *sl_live_options(const struct sl_option *table, const struct sl_ladder_params *params);
+/* Whether two such texts name the same input. */
+bool sl_live_same_input(const char *a, const char *b);
 /* The other way; unknown keys are SL_EDATA. */
 SL_NODISCARD enum sl_status sl_live_options_read(const struct sl_option *table, const char *json,
                                                  struct sl_ladder_params *params,

@@ -111,8 +111,11 @@ static enum sl_status load_segments(struct sl_live *l, struct sl_live_rendition 
     enum sl_status status = SL_OK;
     while (!status && count == SL_REGISTRY_PAGE_MAX) {
         struct sl_registry_segment *page = NULL;
-        status = sl_registry_segments(l->registry, l->run, r->info.name, (int64_t)r->playlist.count,
-                                      SL_REGISTRY_PAGE_MAX, &page, &count, err);
+        struct sl_registry_segments_query query = {.run = l->run,
+                                                   .rendition = r->info.name,
+                                                   .first = (int64_t)r->playlist.count,
+                                                   .limit = SL_REGISTRY_PAGE_MAX};
+        status = sl_registry_segments(l->registry, &query, &page, &count, err);
         for (size_t i = 0; i < count && !status; i++) {
             status = take_segment(r, &page[i], err);
         }
@@ -166,6 +169,10 @@ enum sl_status sl_live_load(struct sl_live *l, struct sl_error *err)
                 l->profile = (enum sl_store_profile)p;
             }
         }
+    }
+    if (!status && l->options && run.options && !sl_live_same_input(l->options, run.options)) {
+        status = sl_fail(err, SL_EEXIST, l->run,
+                         "the run is of another input; \"sluice runs show\" tells of which");
     }
     if (!status && run.resume) {
         status = sl_live_resume_read(l, run.resume, err);

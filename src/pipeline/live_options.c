@@ -123,6 +123,18 @@ char *sl_live_options(const struct sl_option *table, const struct sl_ladder_para
     return copy;
 }
 
+bool sl_live_same_input(const char *a, const char *b)
+{
+    json_error_t where;
+    json_t *x = json_loads(a, 0, &where), *y = json_loads(b, 0, &where);
+    const char *in = json_string_value(json_object_get(x, "input"));
+    const char *other = json_string_value(json_object_get(y, "input"));
+    bool same = in && other ? !strcmp(in, other) : in == other;
+    json_decref(x);
+    json_decref(y);
+    return same;
+}
+
 static enum sl_status take(const struct sl_option *table, struct sl_ladder_params *params,
                            const char *key, const json_t *value, struct sl_error *err)
 {

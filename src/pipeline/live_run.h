@@ -33,7 +33,7 @@ struct sl_live {
     char *run, *store, *registry_name, *gateway, *pin;
     enum sl_store_profile profile;
     int64_t patience_ms;
-    int32_t window;
+    const char *options; /* while the run is opened */
     const struct sl_cancel *stop;
     const struct sl_log *log;
 

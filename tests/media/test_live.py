@@ -131,7 +131,7 @@ def test_killed(media, film, fmt, source):
     rng = random.Random(7 + len(fmt))
     kills = KILLS if fmt == "fmp4" else max(2, KILLS // 10)
     times = 1 if kills < 20 else 20
-    path = make(film.tmp / "long.mkv", "-stream_loop", times - 1, "-i", media(source), "-c", "copy")
+    path = make(film.tmp / f"long{media(source).suffix}", "-stream_loop", times - 1, "-i", media(source), "-c", "copy")
     args = film.args(path, "--format", fmt)
     start = time.monotonic()
     subprocess.run([SLUICE, "ladder", str(path), "-o", str(film.tmp / "plain"), *args[7:]], check=True)
@@ -287,3 +287,7 @@ def test_refusals(media, film):
         done = run([SLUICE, "ladder", media("silent.mp4"), *args])
         assert done.returncode == 2 and word in done.stderr, done.stderr
     assert run([SLUICE, "runs", "resume", "none", "--store", film.store]).returncode == 1
+    p = subprocess.Popen(film.args("-", "--raw", "rgb24", "--size", "320x180", "--rate", "25"), stdin=subprocess.PIPE)
+    p.communicate(b"".join(frames((320, 180), 0, 3)), timeout=60)
+    done = run(film.args(media("silent.mp4")))
+    assert done.returncode != 0 and b"finished" in done.stderr
