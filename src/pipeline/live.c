@@ -184,7 +184,7 @@ static enum sl_status claim(void *arg, struct sl_error *err)
     struct opening *o = arg;
     struct sl_live *l = o->l;
     struct sl_registry_claim_params claim = {.run = l->run,
-                                             .profile = sl_store_profile_name((int)l->profile),
+                                             .profile = sl_profile_get(l->profile)->name,
                                              .options = o->params->options,
                                              .may_exist = true};
     enum sl_status status = SL_OK;

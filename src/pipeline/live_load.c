@@ -164,8 +164,8 @@ enum sl_status sl_live_load(struct sl_live *l, struct sl_error *err)
     }
     if (!status && run.profile[0]) {
         /* What is there decides: one run is of one profile. */
-        for (int p = 0; sl_store_profile_name(p); p++) {
-            if (!strcmp(sl_store_profile_name(p), run.profile)) {
+        for (int p = SL_STORE_UNIXFS_V1_2025; p <= SL_STORE_UNIXFS_V0; p++) {
+            if (!strcmp(sl_profile_get((enum sl_store_profile)p)->name, run.profile)) {
                 l->profile = (enum sl_store_profile)p;
             }
         }
