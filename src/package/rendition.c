@@ -197,6 +197,7 @@ enum sl_status sl_rendition_open(struct sl_rendition **out,
         places[1].start = params->resume->start[1];
         mux.tracks = places;
         mux.sequence = (uint32_t)params->resume->published->count;
+        mux.before = params->resume->last;
         status = take_published(r, params->resume, err);
     }
     /* The muxer first: what it cannot take must not cost anybody an earlier run. */

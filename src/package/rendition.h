@@ -15,7 +15,8 @@
 struct sl_rendition_resume {
     const struct sl_playlist *published; /* what there is; copied */
     int64_t start[2]; /* of each track, as struct sl_mux_track has it: place of its first packet */
-    bool discontinuity; /* what comes does not follow from what there is */
+    bool discontinuity;          /* what comes does not follow from what there is */
+    const struct sl_chain *last; /* the last segment, for formats that count on; NULL: none */
 };
 
 struct sl_rendition_params {

@@ -324,7 +324,8 @@ enum sl_status sl_ladder_live_begin(struct sl_ladder *l, struct sl_error *err)
 
 enum sl_status sl_ladder_live_rendition(struct sl_ladder *l, size_t index,
                                         struct sl_rendition_params *params,
-                                        struct sl_rendition_resume *resume, struct sl_error *err)
+                                        struct sl_rendition_resume *resume, struct sl_chain *last,
+                                        struct sl_error *err)
 {
     bool sound = index == l->rung_count;
     const struct sl_playlist *published = sl_live_published(l->live, index);
@@ -344,6 +345,13 @@ enum sl_status sl_ladder_live_rendition(struct sl_ladder *l, size_t index,
     }
     params->program_zero = l->program_zero;
     params->resume = published->count ? resume : NULL;
+    if (l->params.format == SL_LADDER_TS && published->count && l->resume.exact) {
+        enum sl_status st = sl_live_last(l->live, index, last, err);
+        if (st != SL_OK) {
+            return st;
+        }
+        resume->last = last;
+    }
     return sl_live_output(&params->output, l->live, index, err);
 }
 

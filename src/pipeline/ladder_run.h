@@ -233,7 +233,7 @@ SL_NODISCARD enum sl_status sl_ladder_live_begin(struct sl_ladder *l, struct sl_
 SL_NODISCARD enum sl_status sl_ladder_live_rendition(struct sl_ladder *l, size_t index,
                                                      struct sl_rendition_params *params,
                                                      struct sl_rendition_resume *resume,
-                                                     struct sl_error *err);
+                                                     struct sl_chain *last, struct sl_error *err);
 /* A picture from the clock: notes cuts, and adds those that are needed. False: it was published
  * before. */
 SL_NODISCARD bool sl_ladder_live_picture(struct sl_ladder *l, struct sl_frame *frame);

@@ -108,12 +108,14 @@ enum sl_status sl_rung_begin(struct sl_ladder *l, size_t index, struct sl_error 
 {
     struct sl_rung *r = &l->rungs[index];
     struct sl_rendition_resume resume;
+    struct sl_chain last;
     enum sl_status st = SL_OK;
     char *directory =
         l->live ? sl_strdup(r->plan.name) : sl_format("%s/%s", l->params.output, r->plan.name);
     if (!directory) {
         return sl_fail_memory(err);
     }
+    sl_chain_init(&last);
     bool ts = l->params.format == SL_LADDER_TS;
     struct sl_rendition_params params = {
         .directory = directory,
@@ -123,7 +125,7 @@ enum sl_status sl_rung_begin(struct sl_ladder *l, size_t index, struct sl_error 
         .log = l->log,
     };
     if (l->live) {
-        st = sl_ladder_live_rendition(l, index, &params, &resume, err);
+        st = sl_ladder_live_rendition(l, index, &params, &resume, &last, err);
     }
     if (st == SL_OK) {
         st = sl_rendition_open(&r->rendition, &params, err);
@@ -131,6 +133,7 @@ enum sl_status sl_rung_begin(struct sl_ladder *l, size_t index, struct sl_error 
     if (st == SL_OK) {
         st = sl_queue_create(&r->inbox, SL_LADDER_RUNG_QUEUE, sl_rung_item_drop, err);
     }
+    sl_chain_clear(&last);
     sl_free(directory);
     return st;
 }

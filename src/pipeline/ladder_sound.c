@@ -129,7 +129,7 @@ enum sl_status sl_ladder_sound_begin(struct sl_ladder *l, struct sl_error *err)
         .log = l->log,
     };
     if (l->live) {
-        st = sl_ladder_live_rendition(l, l->rung_count, &params, &resume, err);
+        st = sl_ladder_live_rendition(l, l->rung_count, &params, &resume, NULL, err);
     }
     if (st == SL_OK) {
         st = sl_rendition_open(&s->rendition, &params, err);

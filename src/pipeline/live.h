@@ -49,6 +49,9 @@ SL_NODISCARD enum sl_status sl_live_begin(struct sl_live *l,
  * multiples of it, marked EXT-X-GAP. Before any output of the run is used. */
 SL_NODISCARD enum sl_status sl_live_gap(struct sl_live *l, size_t index, int64_t end,
                                         struct sl_rational length, struct sl_error *err);
+/* The bytes of its last segment, appended. SL_ENOTFOUND: there is none, or it is a gap. */
+SL_NODISCARD enum sl_status sl_live_last(struct sl_live *l, size_t index, struct sl_chain *out,
+                                         struct sl_error *err);
 /* Where the packager puts a rendition. Used by one thread each. */
 SL_NODISCARD enum sl_status sl_live_output(struct sl_output **out, struct sl_live *l, size_t index,
                                            struct sl_error *err);

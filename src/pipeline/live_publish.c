@@ -472,3 +472,22 @@ enum sl_status sl_live_gap(struct sl_live *l, size_t index, int64_t end, struct 
     pthread_mutex_unlock(&l->lock);
     return status;
 }
+
+enum sl_status sl_live_last(struct sl_live *l, size_t index, struct sl_chain *out,
+                            struct sl_error *err)
+{
+    struct sl_live_rendition *r = &l->renditions[index];
+    size_t count = r->playlist.count;
+    struct sl_file *file = NULL;
+    struct sl_cas_info info;
+    if (count == 0 || r->playlist.segments[count - 1].gap) {
+        return sl_fail(err, SL_ENOTFOUND, l->run, "%s has no last segment", r->info.name);
+    }
+    enum sl_status status =
+        sl_cas_open_file(l->cas, &r->segments[count - 1].cid, &file, &info, err);
+    if (!status) {
+        status = sl_chain_add_file(out, file, 0, (size_t)info.size, err);
+    }
+    sl_file_unref(&file);
+    return status;
+}
