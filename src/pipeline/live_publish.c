@@ -480,13 +480,14 @@ enum sl_status sl_live_last(struct sl_live *l, size_t index, struct sl_chain *ou
     size_t count = r->playlist.count;
     struct sl_file *file = NULL;
     struct sl_cas_info info;
+    int64_t offset = 0;
     if (count == 0 || r->playlist.segments[count - 1].gap) {
         return sl_fail(err, SL_ENOTFOUND, l->run, "%s has no last segment", r->info.name);
     }
     enum sl_status status =
-        sl_cas_open_file(l->cas, &r->segments[count - 1].cid, &file, &info, err);
+        sl_cas_open_file(l->cas, &r->segments[count - 1].cid, &file, &offset, &info, err);
     if (!status) {
-        status = sl_chain_add_file(out, file, 0, (size_t)info.size, err);
+        status = sl_chain_add_file(out, file, offset, (size_t)info.size, err);
     }
     sl_file_unref(&file);
     return status;
