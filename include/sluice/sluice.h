@@ -19,6 +19,7 @@
 #include <sluice/remux.h>
 #include <sluice/schedule.h>
 #include <sluice/serve.h>
+#include <sluice/store.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -14,12 +14,13 @@
 #include "store/cid.h"
 #include "store/profile.h"
 
-#define SL_CAS_PIN_NAME_MAX  100          /* letters, digits, "._:-" */
-#define SL_CAS_PIN_DEFAULT   "user"       /* whose pin it is where nobody says */
-#define SL_CAS_BLOCK_MAX     (2u << 20)   /* what other nodes accept as a block */
-#define SL_CAS_DIRECTORY_MAX (256u << 10) /* bytes of names and CIDs: beyond, a node would shard   \
-                                           */
-#define SL_CAS_DEPTH_MAX 64               /* nodes from a root to a leaf, directories too */
+#define SL_CAS_PIN_NAME_MAX 100        /* letters, digits, "._:-" */
+#define SL_CAS_PIN_DEFAULT  "user"     /* whose pin it is where nobody says */
+#define SL_CAS_BLOCK_MAX    (2u << 20) /* what other nodes accept as a block */
+#define SL_CAS_DIRECTORY_MAX                                                                       \
+    (256u << 10)            /* bytes of names and CIDs: beyond, a node would shard                 \
+                             */
+#define SL_CAS_DEPTH_MAX 64 /* nodes from a root to a leaf, directories too */
 #define SL_CAS_FILE_MAX  (INT64_C(1) << 46)
 
 struct sl_cas;
@@ -127,11 +128,13 @@ SL_NODISCARD enum sl_status sl_cas_resolve(struct sl_cas *cas, const char *path,
 SL_NODISCARD enum sl_status sl_cas_stat(struct sl_cas *cas, const struct sl_cid *cid,
                                         struct sl_cas_info *out, struct sl_error *err);
 
-/* The content of a file as a plain file to be sent from: bytes [0, info.size). *out is a reference
- * of the caller's. It stays readable when gc takes the object. Not checked: see sl_cas_check. */
+/* The content of a file as a plain file to be sent from: bytes [*offset, *offset + info->size).
+ * (A CID may be that of a part of a file, which is a file too; else *offset is 0.) *out is a
+ * reference of the caller's, and stays readable when gc takes the object. Not checked: see
+ * sl_cas_check. */
 SL_NODISCARD enum sl_status sl_cas_open_file(struct sl_cas *cas, const struct sl_cid *cid,
-                                             struct sl_file **out, struct sl_cas_info *info,
-                                             struct sl_error *err);
+                                             struct sl_file **out, int64_t *offset,
+                                             struct sl_cas_info *info, struct sl_error *err);
 /* Hashes the blocks that hold [offset, offset + size) of a file and compares: SL_EDATA names the
  * first that is not what its CID says. size -1: to the end. */
 SL_NODISCARD enum sl_status sl_cas_check(struct sl_cas *cas, const struct sl_cid *cid,
