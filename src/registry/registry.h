@@ -185,9 +185,9 @@ struct sl_registry_rendition {
     int32_t window;                    /* segments that a live playlist shows; 0: all (EVENT) */
     char format[SL_REGISTRY_WORD_MAX]; /* "fmp4", "ts" */
     /* Set by the registry. */
-    int64_t first;    /* number of the first segment; meaningless while next is the same */
-    int64_t next;     /* number that comes next */
-    int64_t end;      /* ticks: the last segment's start + duration; 0: none */
+    int64_t first;    /* number of the first segment */
+    int64_t next;     /* number that comes next; 0: there is none yet, any may be the first */
+    int64_t end;      /* ticks: the last segment's start + duration */
     int64_t bytes;    /* of all segments */
     int64_t revision; /* of the run, when this rendition changed last */
     char playlist_cid[SL_REGISTRY_CID_MAX]; /* "": none yet */
