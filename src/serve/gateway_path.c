@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "serve/gateway_path.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "serve/query.h"
@@ -49,7 +50,7 @@ static int decode_name(struct sl_text part, char path[SL_SERVE_PATH_MAX], size_t
         if (c == '\0' || c == '/') { /* no directory of UnixFS holds such a name */
             return 400;
         }
-        if (n + 1 >= SL_SERVE_PATH_MAX) {
+        if (n + 2 >= SL_SERVE_PATH_MAX) { /* a slash may follow */
             return 414;
         }
         path[n++] = c;
@@ -105,6 +106,11 @@ int sl_gateway_parse_path(struct sl_text target, struct sl_gateway_ask *ask, con
         ask->below = at;
     }
     return status;
+}
+
+void sl_gateway_signed_path(const struct sl_gateway_ask *ask, char out[SL_SERVE_PATH_MAX])
+{
+    (void)snprintf(out, SL_SERVE_PATH_MAX, "%s%s", ask->path, ask->slash ? "/" : "");
 }
 
 /* ---- the rest of the request ---------------------------------------------------------------- */

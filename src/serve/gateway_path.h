@@ -39,6 +39,9 @@ bool sl_gateway_is(struct sl_text target);
 /* Takes the path apart: names are decoded once, and may be whatever a directory can hold, but "."
  * and "..". 0, or the status to answer with (*detail says why). */
 int sl_gateway_parse_path(struct sl_text target, struct sl_gateway_ask *ask, const char **detail);
+/* What a signature is over: the path, with the slash at its end where there is one, so that a page
+ * of a directory is within the scope that the directory is. */
+void sl_gateway_signed_path(const struct sl_gateway_ask *ask, char out[SL_SERVE_PATH_MAX]);
 /* Then what query and header fields add. The same results. */
 int sl_gateway_parse_request(const struct sl_request *r, struct sl_gateway_ask *ask,
                              const char **detail);

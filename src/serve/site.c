@@ -280,12 +280,14 @@ static void answer_gateway(const struct sl_site *site, const struct sl_visit *vi
                            struct sl_text target, struct sl_reply *reply)
 {
     const struct sl_request *r = visit->request;
+    char path[SL_SERVE_PATH_MAX];
     struct sl_gateway_ask ask;
     const char *detail = NULL;
     int status = sl_gateway_parse_path(target, &ask, &detail);
 
     if (status == 0) {
-        status = check_signature(site, visit, ask.path);
+        sl_gateway_signed_path(&ask, path);
+        status = check_signature(site, visit, path);
         detail = status == 0     ? NULL
                  : status == 410 ? "the link has expired"
                                  : "a signed link is needed";

@@ -35,13 +35,15 @@ static void job_step(struct sl_job *j)
 static void job_run(struct sl_job *j)
 {
     struct sl_answer *answer = NULL;
+    enum sl_status status;
 
     atomic_fetch_add(&running, 1);
     while (atomic_load(&held)) {
         (void)usleep(1000);
     }
     atomic_fetch_sub(&running, 1);
-    sl_job_done(j, sl_answer_create(&answer, NULL), answer, false);
+    status = sl_answer_create(&answer, NULL);
+    sl_job_done(j, status, answer, false);
 }
 
 static void job_hurry(struct sl_job *j)
