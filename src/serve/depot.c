@@ -8,6 +8,22 @@
 
 #define READERS 2 /* workers that read the store for streams */
 
+/* To read takes no right to write, and neither locks nor sweeps; but a server may be there before
+ * the first run is. */
+static enum sl_status open_store(struct sl_depot *d, const char *directory, struct sl_error *err)
+{
+    struct sl_error first = {0};
+    enum sl_status status = sl_cas_open(&d->cas, directory, SL_CAS_READ_ONLY, d->log, &first);
+
+    if (status == SL_ENOTFOUND) {
+        return sl_cas_open(&d->cas, directory, SL_CAS_CREATE, d->log, err);
+    }
+    if (status != SL_OK && err) {
+        *err = first;
+    }
+    return status;
+}
+
 enum sl_status sl_depot_open(struct sl_depot **out, const struct sl_depot_params *params,
                              const struct sl_log *log, struct sl_error *err)
 {
@@ -20,7 +36,7 @@ enum sl_status sl_depot_open(struct sl_depot **out, const struct sl_depot_params
     }
     sl_later_init(&d->later);
     d->log = log;
-    status = sl_cas_open(&d->cas, params->store, SL_CAS_CREATE, log, err);
+    status = open_store(d, params->store, err);
     if (status == SL_OK) {
         status = sl_later_pool_create(&d->readers, READERS, 0, err);
     }
