@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -14,12 +15,12 @@
 #include "store/cas.h"
 #include "store/varint.h"
 
-/* What a few blocks may become by naming the same one again and again: a file of zeros is a
- * thousand times its blocks, and more than this is an attack. */
-#define EXPANSION     4096
-#define EXPANSION_ALL (INT64_C(64) << 20)
-#define LINKS_MAX     (INT64_C(1) << 26) /* followed in one import */
-#define BLOCKS_MAX    (1u << 22)         /* in one CAR: 50 bytes of memory each, or more */
+/* A few blocks may stand for any number of links by naming the same one again and again, and so
+ * keep an import busy for ever. What a file of this size, or these blocks, can need is less. */
+#define LINKS_FREE     (INT64_C(1) << 18)
+#define LINKS_OF_BLOCK 16
+#define BYTES_OF_LINK  64
+#define BLOCKS_MAX     (1u << 22) /* in one CAR: 50 bytes of memory each, or more */
 
 struct import {
     struct sl_cas *cas;
@@ -29,7 +30,9 @@ struct import {
     struct sl_hasher hasher;
     char spool_name[SL_CAS_NAME_SIZE];
     struct sl_file *spool;
-    int64_t spooled, links;
+    int64_t spooled;
+    int64_t links, links_allowed;
+    int64_t content, content_max; /* bytes of files */
     struct sl_cas_batch *batch;
 };
 
@@ -112,14 +115,24 @@ static enum sl_status spool(struct import *m, struct sl_car_reader *car, struct 
     return status;
 }
 
+static enum sl_status count_link(struct import *m, struct sl_error *err)
+{
+    return ++m->links > m->links_allowed
+               ? sl_fail(err, SL_EDATA, m->name, "more links than any file or directory has")
+               : SL_OK;
+}
+
 /* The bytes of a block, from the CAR or, where that left it out, from the store. */
 static enum sl_status get_block(struct import *m, const struct sl_cid *cid, struct sl_chain *out,
                                 struct sl_error *err)
 {
     const struct sl_cid_entry *e = sl_cid_set_find(&m->blocks, cid);
     char text[SL_CID_TEXT_SIZE];
-    enum sl_status status;
+    enum sl_status status = count_link(m, err);
 
+    if (status != SL_OK) {
+        return status;
+    }
     if (e) {
         return sl_chain_add_file(out, m->spool, e->value, (size_t)e->extra, err);
     }
@@ -144,9 +157,6 @@ static enum sl_status get_node(struct import *m, const struct sl_cid *cid, struc
 
     *block = NULL;
     *node = (struct sl_dag_node){.type = SL_UNIXFS_NONE};
-    if (++m->links > LINKS_MAX) {
-        return sl_fail(err, SL_EDATA, m->name, "more links than any file or directory has");
-    }
     sl_chain_init(&chain);
     status = get_block(m, cid, &chain, err);
     if (status == SL_OK) {
@@ -241,7 +251,7 @@ static enum sl_status flatten(struct import *m, struct making *k, const struct s
                        SL_CAS_DEPTH_MAX);
     }
     if (cid->codec == SL_CODEC_RAW) {
-        status = ++m->links > LINKS_MAX ? wrong_size(m, cid, err) : get_block(m, cid, &chain, err);
+        status = get_block(m, cid, &chain, err);
         if (status == SL_OK && size >= 0 && chain.size != size) {
             status = wrong_size(m, cid, err);
         }
@@ -278,9 +288,14 @@ static enum sl_status make_file(struct import *m, const struct sl_cid *cid, int6
     struct sl_cas_staged staged = {.cid = sl_cid_v1(cid)};
     enum sl_status status;
 
-    if (size > SL_CAS_FILE_MAX || (size > EXPANSION_ALL && size / EXPANSION > m->spooled)) {
-        return sl_fail(err, SL_EDATA, m->name, "a file of %lld bytes out of blocks of %lld",
-                       (long long)size, (long long)m->spooled);
+    if (size > m->content_max - m->content) {
+        return sl_fail(err, SL_EDATA, m->name,
+                       "a file of %lld bytes: there is room for %lld in all", (long long)size,
+                       (long long)m->content_max);
+    }
+    if (size > 0) {
+        m->content += size;
+        m->links_allowed += size / BYTES_OF_LINK;
     }
     status = sl_cas_temp_create(m->cas, k.content, &k.fd, err);
     if (status == SL_OK) {
@@ -415,6 +430,20 @@ static enum sl_status finish(struct import *m, const struct sl_car_reader *car,
     return status;
 }
 
+/* Room on the disk: to begin with more is of no use. */
+static int64_t free_bytes(const struct sl_cas *cas)
+{
+    struct statvfs st;
+    uint64_t bytes;
+
+    if (fstatvfs(cas->root, &st) != 0 ||
+        __builtin_mul_overflow((uint64_t)st.f_bavail, (uint64_t)st.f_frsize, &bytes) ||
+        bytes > SL_CAS_FILE_MAX) {
+        return SL_CAS_FILE_MAX;
+    }
+    return (int64_t)bytes;
+}
+
 enum sl_status sl_cas_import(struct sl_cas *cas, int fd, const struct sl_cas_import_params *params,
                              struct sl_error *err)
 {
@@ -423,6 +452,7 @@ enum sl_status sl_cas_import(struct sl_cas *cas, int fd, const struct sl_cas_imp
     enum sl_status status = params->pin ? sl_cas_pin_check(params->pin, err) : SL_OK;
 
     m.blocks.max = m.done.max = BLOCKS_MAX;
+    m.content_max = params->max_bytes > 0 ? params->max_bytes : free_bytes(cas);
     sl_hasher_init(&m.hasher);
     if (status == SL_OK) {
         status = sl_cas_batch_open(&m.batch, cas, err);
@@ -431,6 +461,7 @@ enum sl_status sl_cas_import(struct sl_cas *cas, int fd, const struct sl_cas_imp
         m.batch->limit = 0; /* all or nothing */
         status = spool(&m, &car, err);
     }
+    m.links_allowed = LINKS_FREE + LINKS_OF_BLOCK * (int64_t)m.blocks.count;
     for (size_t i = 0; i < car.root_count && status == SL_OK; i++) {
         status = make_object(&m, &car.roots[i], 0, err);
     }

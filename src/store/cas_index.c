@@ -85,6 +85,7 @@ static void sweep_shard(struct sl_cas *cas, const char *shard)
         }
     }
     (void)closedir(dir);
+    (void)unlinkat(cas->blocks, shard, AT_REMOVEDIR); /* where it is empty */
 }
 
 static enum sl_status mend_one(void *opaque, const struct sl_cid *cid, enum sl_cas_part part,

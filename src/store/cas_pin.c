@@ -137,7 +137,8 @@ static bool parse_pin(const char *file, struct sl_cid *cid)
 {
     size_t length = strcspn(file, "@");
 
-    return file[length] == '@' && sl_cid_parse(cid, file, length, NULL) == SL_OK &&
+    return file[length] == '@' && strlen(file) < PIN_SIZE &&
+           sl_cid_parse(cid, file, length, NULL) == SL_OK &&
            sl_cas_pin_name_valid(file + length + 1);
 }
 
@@ -167,7 +168,7 @@ static enum sl_status read_pins(struct sl_cas *cas, struct pin **pins, size_t *c
         if (sl_grow(pins, &capacity, *count, sizeof **pins, SL_CAS_SET_MAX) != SL_OK) {
             status = sl_fail_memory(err);
         } else {
-            (void)snprintf((*pins)[(*count)++].file, PIN_SIZE, "%s", d->d_name);
+            memcpy((*pins)[(*count)++].file, d->d_name, strlen(d->d_name) + 1);
         }
     }
     (void)closedir(dir);

@@ -279,7 +279,7 @@ static enum sl_status find_leases(const struct sl_cas *cas, DIR *dir, struct nam
                     SL_CAS_SET_MAX) != SL_OK) {
             return sl_fail_memory(err);
         }
-        (void)snprintf(names->items[names->count++], SL_CAS_NAME_SIZE, "%s", d->d_name);
+        memcpy(names->items[names->count++], d->d_name, strlen(d->d_name) + 1); /* is_lease */
     }
     return SL_OK;
 }

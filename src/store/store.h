@@ -183,8 +183,9 @@ SL_NODISCARD enum sl_status sl_cas_export_next(struct sl_cas_export *e, struct s
 void sl_cas_export_close(struct sl_cas_export **e);
 
 struct sl_cas_import_params {
-    const char *name; /* for messages */
-    const char *pin;  /* the roots are pinned so; NULL: not */
+    const char *name;  /* for messages */
+    const char *pin;   /* the roots are pinned so; NULL: not */
+    int64_t max_bytes; /* of files in all: a small CAR can stand for much. 0: what the disk has */
     /* Called for each root when all is there. May be NULL. */
     void (*root)(void *opaque, const struct sl_cas_info *info);
     void *opaque;
