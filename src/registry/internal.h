@@ -45,20 +45,30 @@ sl_registry_transact(struct sl_registry *r, enum sl_db_mode mode,
                      enum sl_status (*body)(struct sl_registry *r, void *arg, struct sl_error *err),
                      void *arg, struct sl_error *err);
 
+struct sl_db_args {
+    const struct sl_db_value *values;
+    size_t count;
+};
 #define SL_ARGS(...)                                                                               \
-    (const struct sl_db_value[]){__VA_ARGS__},                                                     \
-        sizeof((const struct sl_db_value[]){__VA_ARGS__}) / sizeof(struct sl_db_value)
+    (struct sl_db_args)                                                                            \
+    {                                                                                              \
+        (const struct sl_db_value[]){__VA_ARGS__},                                                 \
+            sizeof((const struct sl_db_value[]){__VA_ARGS__}) / sizeof(struct sl_db_value)         \
+    }
+#define SL_NO_ARGS                                                                                 \
+    (struct sl_db_args)                                                                            \
+    {                                                                                              \
+        NULL, 0                                                                                    \
+    }
 
 /* One statement whose rows, if any, are not looked at. */
 SL_NODISCARD enum sl_status sl_registry_exec(struct sl_registry *r, const char *sql,
-                                             const struct sl_db_value *args, size_t arg_count,
-                                             struct sl_error *err);
+                                             struct sl_db_args args, struct sl_error *err);
 /* Up to one row of integers: out[i] of those that are NULL is SL_NO_TIME. *found may be NULL:
  * SL_EDATA where there is no row. */
 SL_NODISCARD enum sl_status sl_registry_integers(struct sl_registry *r, const char *sql,
-                                                 const struct sl_db_value *args, size_t arg_count,
-                                                 int64_t *out, size_t columns, bool *found,
-                                                 struct sl_error *err);
+                                                 struct sl_db_args args, int64_t *out,
+                                                 size_t columns, bool *found, struct sl_error *err);
 enum sl_status sl_registry_not_found(struct sl_registry *r, const char *run, struct sl_error *err);
 
 /* ---- text.c ------------------------------------------------------------------------------ */

@@ -2,14 +2,13 @@
 /* What is told of runs as JSON. */
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "registry/internal.h"
-
-#define CURSOR_MAX (24 + SL_REGISTRY_ID_MAX)
 
 /* All of them set a member; -1 where memory runs out, so that one check at the end is enough. */
 static int set_text(json_t *o, const char *key, const char *text)
@@ -152,20 +151,25 @@ out:
 /* ---- pages ------------------------------------------------------------------------------- */
 
 /* "created-id". */
-static enum sl_status read_cursor(const char *cursor, struct sl_registry_runs_query *q,
-                                  struct sl_error *err)
+void sl_registry_cursor_write(char out[SL_REGISTRY_CURSOR_MAX], const struct sl_registry_run *last)
+{
+    (void)snprintf(out, SL_REGISTRY_CURSOR_MAX, "%" PRId64 "-%s", last->created, last->id);
+}
+
+enum sl_status sl_registry_cursor_read(const char *cursor, struct sl_registry_runs_query *out,
+                                       struct sl_error *err)
 {
     char *end;
 
-    if (cursor[0] < '0' || cursor[0] > '9' || strlen(cursor) >= CURSOR_MAX) {
+    if (cursor[0] < '0' || cursor[0] > '9' || strlen(cursor) >= SL_REGISTRY_CURSOR_MAX) {
         return sl_fail(err, SL_EINVAL, "registry", "\"%.40s\" is not a place in the list", cursor);
     }
-    q->after = true;
-    q->after_created = strtoll(cursor, &end, 10);
+    out->after = true;
+    out->after_created = strtoll(cursor, &end, 10);
     if (*end != '-' || sl_registry_check_id(end + 1, NULL) != SL_OK) {
         return sl_fail(err, SL_EINVAL, "registry", "\"%.40s\" is not a place in the list", cursor);
     }
-    memcpy(q->after_id, end + 1, strlen(end + 1) + 1);
+    memcpy(out->after_id, end + 1, strlen(end + 1) + 1);
     return SL_OK;
 }
 
@@ -176,6 +180,7 @@ enum sl_status sl_registry_runs_json(struct sl_registry *r, enum sl_run_state st
     struct sl_registry_runs_query q = {.state = state, .limit = limit};
     struct sl_registry_run *runs = NULL;
     json_t *root = NULL, *list = NULL, *next = NULL;
+    char place[SL_REGISTRY_CURSOR_MAX] = "";
     size_t count = 0;
     int bad = 0;
     enum sl_status status = SL_OK;
@@ -185,7 +190,7 @@ enum sl_status sl_registry_runs_json(struct sl_registry *r, enum sl_run_state st
         q.limit = SL_REGISTRY_PAGE_MAX;
     }
     if (cursor) {
-        status = read_cursor(cursor, &q, err);
+        status = sl_registry_cursor_read(cursor, &q, err);
     }
     if (status == SL_OK) {
         status = sl_registry_runs(r, &q, &runs, &count, err);
@@ -197,9 +202,10 @@ enum sl_status sl_registry_runs_json(struct sl_registry *r, enum sl_run_state st
     for (size_t i = 0; list && !bad && i < count; i++) {
         bad |= json_array_append_new(list, run_object(&runs[i]));
     }
-    next = count == q.limit
-               ? json_sprintf("%" PRId64 "-%s", runs[count - 1].created, runs[count - 1].id)
-               : json_null();
+    if (count == q.limit) {
+        sl_registry_cursor_write(place, &runs[count - 1]);
+    }
+    next = place[0] ? json_string(place) : json_null();
     sl_registry_runs_free(&runs, count);
     root = bad ? NULL : json_pack("{s:o, s:o}", "runs", list, "next", next);
     if (bad) {

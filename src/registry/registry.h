@@ -217,17 +217,18 @@ struct sl_registry_segment {
     bool gap;             /* was lost: EXT-X-GAP */
 };
 
-/* *count segments from number first on, in order; fewer than limit: there are no more. Freed with
- * sl_free. limit as in sl_registry_runs_query. A run without such a rendition: SL_ENOTFOUND. */
-SL_NODISCARD enum sl_status sl_registry_segments(struct sl_registry *r, const char *run,
-                                                 const char *rendition, int64_t first, size_t limit,
+struct sl_registry_segments_query {
+    const char *run, *rendition;
+    int64_t first; /* number */
+    bool last;     /* the last limit ones instead: the window of a live playlist */
+    size_t limit;  /* 0 or more than SL_REGISTRY_PAGE_MAX: SL_REGISTRY_PAGE_MAX */
+};
+/* *count segments in order; fewer than the limit: there are no more. *out is freed with sl_free.
+ * SL_ENOTFOUND: no such run or rendition. */
+SL_NODISCARD enum sl_status sl_registry_segments(struct sl_registry *r,
+                                                 const struct sl_registry_segments_query *query,
                                                  struct sl_registry_segment **out, size_t *count,
                                                  struct sl_error *err);
-/* The last limit segments, in order: the window of a live playlist. */
-SL_NODISCARD enum sl_status sl_registry_last_segments(struct sl_registry *r, const char *run,
-                                                      const char *rendition, size_t limit,
-                                                      struct sl_registry_segment **out,
-                                                      size_t *count, struct sl_error *err);
 
 /* What becomes visible at once. */
 struct sl_registry_item {
@@ -280,14 +281,19 @@ SL_NODISCARD enum sl_status sl_registry_announce(struct sl_registry *r,
 SL_NODISCARD enum sl_status sl_registry_queue_uploads(struct sl_registry *r,
                                                       const struct sl_registry_upload *uploads,
                                                       size_t count, struct sl_error *err);
-/* Takes up to limit uploads whose time has come, the longest due first, for this caller alone:
- * each is out of sight for lease_ms, then due again unless done or put back. node NULL: of all
- * nodes. None due: *count is 0 and *next is when the next one will be (SL_NO_TIME: there is none).
- * *out is freed with sl_free. */
-SL_NODISCARD enum sl_status sl_registry_take_uploads(struct sl_registry *r, const char *node,
-                                                     size_t limit, int lease_ms,
+struct sl_registry_take {
+    const char *node; /* NULL: all */
+    size_t limit;     /* 0 or more than SL_REGISTRY_UPLOADS_MAX: SL_REGISTRY_UPLOADS_MAX */
+    int lease_ms;     /* how long they are this caller's */
+    int64_t next; /* set where none is due: when the next one will be, SL_NO_TIME: there is none */
+};
+/* Takes uploads whose time has come, the longest due first, for this caller alone: each is out of
+ * sight for lease_ms, then due again unless done or put back. *count may be 0. *out is freed with
+ * sl_free. */
+SL_NODISCARD enum sl_status sl_registry_take_uploads(struct sl_registry *r,
+                                                     struct sl_registry_take *take,
                                                      struct sl_registry_upload **out, size_t *count,
-                                                     int64_t *next, struct sl_error *err);
+                                                     struct sl_error *err);
 /* The node has it; out of the queue. What was queued anew meanwhile stays. */
 SL_NODISCARD enum sl_status sl_registry_upload_done(struct sl_registry *r,
                                                     const struct sl_registry_upload *upload,
@@ -345,8 +351,15 @@ void sl_registry_watch_close(struct sl_registry_watch **w);
  * "sluice runs show --json" give. */
 SL_NODISCARD enum sl_status sl_registry_run_json(struct sl_registry *r, const char *id, char **out,
                                                  struct sl_error *err);
+/* Where a page of runs ended, as text: what the next page is asked with. */
+#define SL_REGISTRY_CURSOR_MAX (24 + SL_REGISTRY_ID_MAX)
+void sl_registry_cursor_write(char out[SL_REGISTRY_CURSOR_MAX], const struct sl_registry_run *last);
+/* Sets after, after_created and after_id. SL_EINVAL: not a cursor. */
+SL_NODISCARD enum sl_status sl_registry_cursor_read(const char *cursor,
+                                                    struct sl_registry_runs_query *out,
+                                                    struct sl_error *err);
 /* A page of runs as one JSON object {"runs": […], "next": cursor or null}; cursor NULL: from the
- * start. SL_EINVAL: not a cursor. */
+ * start. */
 SL_NODISCARD enum sl_status sl_registry_runs_json(struct sl_registry *r, enum sl_run_state state,
                                                   const char *cursor, size_t limit, char **out,
                                                   struct sl_error *err);

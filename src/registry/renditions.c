@@ -321,38 +321,23 @@ static enum sl_status segments_body(struct sl_registry *r, void *arg, struct sl_
     return r->ops->query(r->db, &q, err);
 }
 
-static enum sl_status read_segments(struct sl_registry *r, struct rows *rows,
+enum sl_status sl_registry_segments(struct sl_registry *r,
+                                    const struct sl_registry_segments_query *query,
                                     struct sl_registry_segment **out, size_t *count,
                                     struct sl_error *err)
 {
+    struct rows rows = {.run = query->run,
+                        .rendition = query->rendition ? query->rendition : "",
+                        .first = query->first,
+                        .last = query->last,
+                        .limit = query->limit,
+                        .each = sizeof(**out)};
     enum sl_status status;
 
-    rows->each = sizeof(**out);
-    if (rows->limit == 0 || rows->limit > SL_REGISTRY_PAGE_MAX) {
-        rows->limit = SL_REGISTRY_PAGE_MAX;
+    if (rows.limit == 0 || rows.limit > SL_REGISTRY_PAGE_MAX) {
+        rows.limit = SL_REGISTRY_PAGE_MAX;
     }
-    status = read_rows(r, rows, segments_body, count, err);
-    *out = rows->items;
+    status = read_rows(r, &rows, segments_body, count, err);
+    *out = rows.items;
     return status;
-}
-
-enum sl_status sl_registry_segments(struct sl_registry *r, const char *run, const char *rendition,
-                                    int64_t first, size_t limit, struct sl_registry_segment **out,
-                                    size_t *count, struct sl_error *err)
-{
-    struct rows rows = {
-        .run = run, .rendition = rendition ? rendition : "", .first = first, .limit = limit};
-
-    return read_segments(r, &rows, out, count, err);
-}
-
-enum sl_status sl_registry_last_segments(struct sl_registry *r, const char *run,
-                                         const char *rendition, size_t limit,
-                                         struct sl_registry_segment **out, size_t *count,
-                                         struct sl_error *err)
-{
-    struct rows rows = {
-        .run = run, .rendition = rendition ? rendition : "", .limit = limit, .last = true};
-
-    return read_segments(r, &rows, out, count, err);
 }

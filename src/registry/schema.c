@@ -140,8 +140,9 @@ static enum sl_status apply(struct sl_registry *r, int version, struct sl_error 
 static enum sl_status find_version(struct sl_registry *r, int64_t *version, struct sl_error *err)
 {
     bool found = false;
-    enum sl_status status = sl_registry_integers(
-        r, "SELECT coalesce(max(version), 0) FROM sluice_schema", NULL, 0, version, 1, &found, err);
+    enum sl_status status =
+        sl_registry_integers(r, "SELECT coalesce(max(version), 0) FROM sluice_schema", SL_NO_ARGS,
+                             version, 1, &found, err);
 
     if (status == SL_OK && *version > SL_SCHEMA_VERSION) {
         return sl_fail(err, SL_EUNSUPPORTED, r->name,
@@ -184,7 +185,7 @@ enum sl_status sl_schema_check(struct sl_registry *r, struct sl_error *err)
 {
     int64_t have = 0, tables = 0;
     enum sl_status status =
-        sl_registry_integers(r, r->ops->has_schema, NULL, 0, &tables, 1, NULL, err);
+        sl_registry_integers(r, r->ops->has_schema, SL_NO_ARGS, &tables, 1, NULL, err);
 
     if (status == SL_OK && tables) {
         status = find_version(r, &have, err);

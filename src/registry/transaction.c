@@ -93,11 +93,10 @@ enum sl_status sl_registry_transact(struct sl_registry *r, enum sl_db_mode mode,
     return status;
 }
 
-enum sl_status sl_registry_exec(struct sl_registry *r, const char *sql,
-                                const struct sl_db_value *args, size_t arg_count,
+enum sl_status sl_registry_exec(struct sl_registry *r, const char *sql, struct sl_db_args args,
                                 struct sl_error *err)
 {
-    const struct sl_db_query q = {.sql = sql, .args = args, .arg_count = arg_count};
+    const struct sl_db_query q = {.sql = sql, .args = args.values, .arg_count = args.count};
 
     return r->ops->query(r->db, &q, err);
 }
@@ -124,14 +123,13 @@ static enum sl_status take_integers(void *opaque, const struct sl_db_value *colu
     return SL_OK;
 }
 
-enum sl_status sl_registry_integers(struct sl_registry *r, const char *sql,
-                                    const struct sl_db_value *args, size_t arg_count, int64_t *out,
-                                    size_t columns, bool *found, struct sl_error *err)
+enum sl_status sl_registry_integers(struct sl_registry *r, const char *sql, struct sl_db_args args,
+                                    int64_t *out, size_t columns, bool *found, struct sl_error *err)
 {
     struct integers n = {.out = out, .columns = columns};
     const struct sl_db_query q = {.sql = sql,
-                                  .args = args,
-                                  .arg_count = arg_count,
+                                  .args = args.values,
+                                  .arg_count = args.count,
                                   .row = take_integers,
                                   .opaque = &n,
                                   .columns = columns};

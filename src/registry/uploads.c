@@ -172,27 +172,28 @@ static enum sl_status take_body(struct sl_registry *r, void *arg, struct sl_erro
     return status;
 }
 
-enum sl_status sl_registry_take_uploads(struct sl_registry *r, const char *node, size_t limit,
-                                        int lease_ms, struct sl_registry_upload **out,
-                                        size_t *count, int64_t *next, struct sl_error *err)
+enum sl_status sl_registry_take_uploads(struct sl_registry *r, struct sl_registry_take *take,
+                                        struct sl_registry_upload **out, size_t *count,
+                                        struct sl_error *err)
 {
-    struct taking t = {.node = node ? node : "",
-                       .until = (int64_t)lease_ms * 1000,
-                       .limit = limit && limit < SL_REGISTRY_UPLOADS_MAX ? limit
-                                                                         : SL_REGISTRY_UPLOADS_MAX};
+    struct taking t = {.node = take->node ? take->node : "",
+                       .until = (int64_t)take->lease_ms * 1000,
+                       .limit = take->limit && take->limit < SL_REGISTRY_UPLOADS_MAX
+                                    ? take->limit
+                                    : SL_REGISTRY_UPLOADS_MAX};
     enum sl_status status = SL_OK;
 
     *out = NULL;
     *count = 0;
-    *next = SL_NO_TIME;
-    if (lease_ms <= 0 || lease_ms > LEASE_MS_MAX) {
-        return sl_fail(err, SL_EINVAL, "registry", "lease_ms is %d (1 to %d)", lease_ms,
+    take->next = SL_NO_TIME;
+    if (take->lease_ms <= 0 || take->lease_ms > LEASE_MS_MAX) {
+        return sl_fail(err, SL_EINVAL, "registry", "lease_ms is %d (1 to %d)", take->lease_ms,
                        LEASE_MS_MAX);
     }
     status = sl_registry_transact(r, SL_DB_WRITE, take_body, &t, err);
     if (status != SL_OK || t.count == 0) {
         sl_free(t.items);
-        *next = status == SL_OK ? t.next : SL_NO_TIME;
+        take->next = status == SL_OK ? t.next : SL_NO_TIME;
         return status;
     }
     *out = t.items;

@@ -179,6 +179,12 @@ static char *sqlite_sql(const char *sql)
     return out;
 }
 
+static void silent(void *opaque, const char *message)
+{
+    (void)opaque;
+    (void)message;
+}
+
 char *place_sql(const char *sql)
 {
     char *out = NULL;
@@ -188,6 +194,7 @@ char *place_sql(const char *sql)
     if (!place.postgres)
         return sqlite_sql(sql);
     conn = PQconnectdb(place.where);
+    (void)PQsetNoticeProcessor(conn, silent, NULL);
     result = PQexec(conn, sql);
     if (PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_COMMAND_OK)
         fail_msg("%s: %s", sql, PQerrorMessage(conn));

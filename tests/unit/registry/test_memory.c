@@ -99,7 +99,10 @@ static enum sl_status everything(struct sl_registry *r, struct sl_error *err)
         status = sl_registry_runs(r, &q, &runs, &count, err);
     sl_registry_runs_free(&runs, count);
     if (status == SL_OK)
-        status = sl_registry_segments(r, "a", "v", 0, 0, &segments, &count, err);
+        status = sl_registry_segments(r,
+                                      &(const struct sl_registry_segments_query){
+                                          .run = "a", .rendition = "v", .first = 0, .limit = 0},
+                                      &segments, &count, err);
     sl_free(segments);
     if (status == SL_OK)
         status = sl_registry_uploads(r, NULL, 0, 0, &uploads, &count, err);
@@ -117,7 +120,7 @@ static enum sl_status everything(struct sl_registry *r, struct sl_error *err)
 
 static enum sl_status body(void *arg)
 {
-    const struct sl_registry_params params = {.wait_ms = 1000};
+    const struct sl_registry_params params = {.wait_ms = 0};
     struct sl_registry *r = NULL;
     struct sl_error err = {.status = SL_OK};
     enum sl_status status = sl_registry_open_with(&r, &sl_db_sqlite, arg, &params, &err);
@@ -138,7 +141,7 @@ static void tell(void *opaque, const struct sl_registry_change *change_)
 
 static enum sl_status watch_body(void *arg)
 {
-    const struct sl_db_params params = {.where = arg, .name = arg, .wait_ms = 1000};
+    const struct sl_db_params params = {.where = arg, .name = arg, .wait_ms = 0};
     struct sl_db_watch *w = NULL;
     struct sl_error err = {.status = SL_OK};
     enum sl_status status = sl_db_sqlite.watch_open(&w, &params, &err);
@@ -162,8 +165,8 @@ static void test_memory(void **state)
     assert_int_equal(sl_registry_open_with(&r, &sl_db_sqlite, path, NULL, &err), SL_OK);
     assert_int_equal(everything(r, &err), SL_OK);
     sl_registry_close(&r); /* SQLite keeps some of a file that is open twice */
-    failing_alloc_run_lenient(body, path);
-    failing_alloc_run_lenient(watch_body, path);
+    failing_alloc_run_long_lenient(body, path);
+    failing_alloc_run_long_lenient(watch_body, path);
     (void)unlink(path);
 }
 

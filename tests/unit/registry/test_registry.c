@@ -45,7 +45,11 @@ static void test_segments_once(void **state)
     assert_int_equal(announce_one(r, &claim, "1080p", 0, NULL), SL_EINVAL);
 
     err = (struct sl_error){.status = SL_OK};
-    assert_ok(sl_registry_segments(r, "a", "720p", 0, 0, &segments, &count, &err), &err);
+    assert_ok(sl_registry_segments(r,
+                                   &(const struct sl_registry_segments_query){
+                                       .run = "a", .rendition = "720p", .first = 0, .limit = 0},
+                                   &segments, &count, &err),
+              &err);
     assert_int_equal(count, 2);
     other = fake_segment("720p", 5);
     assert_string_equal(segments[0].cid, other.cid);
@@ -150,17 +154,30 @@ static void test_gaps_and_flags(void **state)
     assert_ok(sl_registry_announce(r, &claim, &a, NULL, &err), &err);
     assert_ok(announce_one(r, &claim, "sound", 2, &err), &err);
     assert_int_equal(announce_one(r, &claim, "sound", 0, NULL), SL_EEXIST); /* lost is lost */
-    assert_ok(sl_registry_last_segments(r, "a", "sound", 2, &back, &count, &err), &err);
+    assert_ok(sl_registry_segments(r,
+                                   &(const struct sl_registry_segments_query){
+                                       .run = "a", .rendition = "sound", .last = true, .limit = 2},
+                                   &back, &count, &err),
+              &err);
     assert_int_equal(count, 2);
     assert_int_equal(back[0].number, 1);
     assert_true(back[0].discontinuity && !back[0].gap);
     assert_true(back[0].program_time == s[1].program_time && back[0].start == s[1].start);
     sl_free(back);
-    assert_ok(sl_registry_segments(r, "a", "sound", 0, 1, &back, &count, &err), &err);
+    assert_ok(sl_registry_segments(r,
+                                   &(const struct sl_registry_segments_query){
+                                       .run = "a", .rendition = "sound", .first = 0, .limit = 1},
+                                   &back, &count, &err),
+              &err);
     assert_int_equal(count, 1);
     assert_true(back[0].gap && !back[0].cid[0]);
     sl_free(back);
-    assert_int_equal(sl_registry_segments(r, "a", "none", 0, 1, &back, &count, NULL), SL_ENOTFOUND);
+    assert_int_equal(
+        sl_registry_segments(r,
+                             &(const struct sl_registry_segments_query){
+                                 .run = "a", .rendition = "none", .first = 0, .limit = 1},
+                             &back, &count, NULL),
+        SL_ENOTFOUND);
     sl_registry_close(&r);
 }
 
@@ -270,10 +287,18 @@ static void test_many_segments(void **state)
         assert_ok(sl_registry_announce(r, &claim, &a, NULL, &err), &err);
     }
     free(segments);
-    assert_ok(sl_registry_segments(r, "a", "720p", 0, 0, &back, &count, &err), &err);
+    assert_ok(sl_registry_segments(r,
+                                   &(const struct sl_registry_segments_query){
+                                       .run = "a", .rendition = "720p", .first = 0, .limit = 0},
+                                   &back, &count, &err),
+              &err);
     assert_int_equal(count, SL_REGISTRY_PAGE_MAX);
     sl_free(back);
-    assert_ok(sl_registry_segments(r, "a", "720p", 1000, 0, &back, &count, &err), &err);
+    assert_ok(sl_registry_segments(r,
+                                   &(const struct sl_registry_segments_query){
+                                       .run = "a", .rendition = "720p", .first = 1000, .limit = 0},
+                                   &back, &count, &err),
+              &err);
     assert_int_equal(count, 2 * BATCH - 1000);
     assert_int_equal(back[count - 1].number, 2 * BATCH - 1);
     sl_free(back);
@@ -395,6 +420,13 @@ static void test_json(void **state)
 
 /* ---- uploads ----------------------------------------------------------------------------- */
 
+static struct sl_registry_take *take_of(struct sl_registry_take *take, const char *node,
+                                        size_t limit)
+{
+    *take = (struct sl_registry_take){.node = node, .limit = limit, .lease_ms = 60000};
+    return take;
+}
+
 static void test_uploads(void **state)
 {
     struct sl_registry *r = place_open(5000), *other = place_open(5000);
@@ -406,28 +438,29 @@ static void test_uploads(void **state)
     };
     struct sl_registry_upload *taken, *rest;
     size_t count, left;
-    int64_t next, total;
+    struct sl_registry_take take;
+    int64_t total;
 
     (void)state;
     assert_ok(sl_registry_queue_uploads(r, u, 3, &err), &err);
     assert_ok(sl_registry_queue_uploads(r, u, 3, &err), &err); /* once is enough */
-    assert_ok(sl_registry_take_uploads(r, "http://one", 1, 60000, &taken, &count, &next, &err),
+    assert_ok(sl_registry_take_uploads(r, take_of(&take, "http://one", 1), &taken, &count, &err),
               &err);
     assert_int_equal(count, 1);
     assert_string_equal(taken[0].cid, "Qma");
-    assert_ok(sl_registry_take_uploads(other, NULL, 0, 60000, &rest, &left, &next, &err), &err);
+    assert_ok(sl_registry_take_uploads(other, take_of(&take, NULL, 0), &rest, &left, &err), &err);
     assert_int_equal(left, 2); /* what is taken is out of sight */
     sl_free(rest);
-    assert_ok(sl_registry_take_uploads(other, NULL, 0, 60000, &rest, &left, &next, &err), &err);
+    assert_ok(sl_registry_take_uploads(other, take_of(&take, NULL, 0), &rest, &left, &err), &err);
     assert_int_equal(left, 0);
     assert_null(rest);
-    assert_true(next > sl_registry_now(r));
+    assert_true(take.next > sl_registry_now(r));
 
     /* It failed: later, and it says why. */
     assert_ok(sl_registry_upload_failed(r, &taken[0], sl_registry_now(r) - 1, "refused\n", &err),
               &err);
     sl_free(taken);
-    assert_ok(sl_registry_take_uploads(r, "http://one", 0, 60000, &taken, &count, &next, &err),
+    assert_ok(sl_registry_take_uploads(r, take_of(&take, "http://one", 0), &taken, &count, &err),
               &err);
     assert_int_equal(count, 1);
     assert_int_equal(taken[0].attempts, 1);
@@ -436,12 +469,12 @@ static void test_uploads(void **state)
     /* Unpinning is asked for while it is under way: that comes afterwards. */
     u[0].what = SL_UPLOAD_UNPIN;
     assert_ok(sl_registry_queue_uploads(other, u, 1, &err), &err);
-    assert_ok(sl_registry_take_uploads(other, "http://one", 0, 60000, &rest, &left, &next, &err),
+    assert_ok(sl_registry_take_uploads(other, take_of(&take, "http://one", 0), &rest, &left, &err),
               &err);
     assert_int_equal(left, 0);
     assert_ok(sl_registry_upload_done(r, &taken[0], &err), &err);
     sl_free(taken);
-    assert_ok(sl_registry_take_uploads(r, "http://one", 0, 60000, &taken, &count, &next, &err),
+    assert_ok(sl_registry_take_uploads(r, take_of(&take, "http://one", 0), &taken, &count, &err),
               &err);
     assert_int_equal(count, 1);
     assert_int_equal(taken[0].what, SL_UPLOAD_UNPIN);

@@ -172,7 +172,10 @@ static int fill_disk(void)
     err = (struct sl_error){.status = SL_OK};
     if (sl_registry_announce(r, &claim, &a, NULL, &err) != SL_OK)
         return 4;
-    status = sl_registry_last_segments(r, "a", "v", 1, &back, &count, &err);
+    status = sl_registry_segments(r,
+                                  &(const struct sl_registry_segments_query){
+                                      .run = "a", .rendition = "v", .last = true, .limit = 1},
+                                  &back, &count, &err);
     if (status != SL_OK || count != 1 || back[0].number != s.number)
         return 5;
     free(back);

@@ -213,7 +213,11 @@ static void test_out_of_reach(void **state)
     assert_ok(announce_one(r, &claim, "720p", 2, &err), &err);
     assert_true(wait_for(w, &h, NULL, 4, NULL));
     again = place_open(5000);
-    assert_ok(sl_registry_segments(again, "a", "720p", 0, 0, &segments, &count, &err), &err);
+    assert_ok(sl_registry_segments(again,
+                                   &(const struct sl_registry_segments_query){
+                                       .run = "a", .rendition = "720p", .first = 0, .limit = 0},
+                                   &segments, &count, &err),
+              &err);
     assert_int_equal(count, 3);
     free(segments);
     sl_registry_watch_close(&w);
