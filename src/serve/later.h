@@ -105,7 +105,7 @@ bool sl_job_waits(struct sl_job *j);
 /* The server stops: what would be waited for is answered now. */
 void sl_job_hurry(struct sl_job *j);
 /* Gives up the reference, and with it the outcome. *NULL is fine. */
-void sl_job_leave(struct sl_job **j);
+void sl_job_leave(struct sl_job **out);
 
 /* For kinds of jobs: */
 
