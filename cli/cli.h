@@ -18,6 +18,7 @@ int cmd_layers(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_remux(int argc, char **argv);
+int cmd_runs(int argc, char **argv);
 int cmd_schedule(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_sign(int argc, char **argv);

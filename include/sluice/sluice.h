@@ -17,6 +17,7 @@
 #include <sluice/options.h>
 #include <sluice/probe.h>
 #include <sluice/remux.h>
+#include <sluice/runs.h>
 #include <sluice/schedule.h>
 #include <sluice/serve.h>
 #include <sluice/store.h>

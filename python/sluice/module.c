@@ -111,10 +111,10 @@ static PyObject *statuses(PyObject *module, PyObject *unused)
 {
     (void)module;
     (void)unused;
-    return Py_BuildValue("{sisisisisisisisisi}", "EINVAL", SL_EINVAL, "ENOMEM", SL_ENOMEM, "EIO",
+    return Py_BuildValue("{sisisisisisisisisisi}", "EINVAL", SL_EINVAL, "ENOMEM", SL_ENOMEM, "EIO",
                          SL_EIO, "EDATA", SL_EDATA, "EUNSUPPORTED", SL_EUNSUPPORTED, "EAGAIN",
                          SL_EAGAIN, "ECANCELLED", SL_ECANCELLED, "ENOTFOUND", SL_ENOTFOUND,
-                         "EEXIST", SL_EEXIST);
+                         "EEXIST", SL_EEXIST, "EBUSY", SL_EBUSY);
 }
 
 static PyObject *version(PyObject *module, PyObject *unused)
