@@ -41,7 +41,7 @@ enum sl_status sl_depot_open(struct sl_depot **out, const struct sl_depot_params
         status = sl_later_pool_create(&d->readers, READERS, 0, err);
     }
     if (status == SL_OK && params->registry[0]) {
-        status = sl_runs_open(&d->runs, &d->later, params->registry, log, err);
+        status = sl_playout_open(&d->runs, &d->later, params->registry, log, err);
     }
     if (status != SL_OK) {
         sl_depot_close(&d);
@@ -52,13 +52,13 @@ enum sl_status sl_depot_open(struct sl_depot **out, const struct sl_depot_params
 
 enum sl_status sl_depot_attach(struct sl_depot *d, struct event_base *base, struct sl_error *err)
 {
-    return d->runs ? sl_runs_attach(d->runs, base, err) : SL_OK;
+    return d->runs ? sl_playout_attach(d->runs, base, err) : SL_OK;
 }
 
 void sl_depot_detach(struct sl_depot *d, const struct event_base *base)
 {
     if (d) {
-        sl_runs_detach(d->runs, base);
+        sl_playout_detach(d->runs, base);
     }
 }
 
@@ -72,7 +72,7 @@ void sl_depot_close(struct sl_depot **out)
     }
     sl_later_close(&d->later);
     sl_later_pool_destroy(&d->readers);
-    sl_runs_close(&d->runs);
+    sl_playout_close(&d->runs);
     sl_cas_close(&d->cas);
     sl_later_clear(&d->later);
     sl_free(d);
@@ -81,6 +81,6 @@ void sl_depot_close(struct sl_depot **out)
 void sl_depot_write_metrics(struct sl_depot *d, struct sl_writer *out)
 {
     if (d->runs) {
-        sl_runs_write_metrics(d->runs, out);
+        sl_playout_write_metrics(d->runs, out);
     }
 }

@@ -12,13 +12,13 @@
 
 #define SL_DEPOT_REGISTRY "registry.sqlite" /* in the store's directory, where none is named */
 
-struct sl_runs;
+struct sl_playout;
 
 struct sl_depot {
     struct sl_later later;
     struct sl_cas *cas;
     struct sl_later_pool readers; /* of the store */
-    struct sl_runs *runs;         /* NULL: none */
+    struct sl_playout *runs;      /* NULL: none */
     const struct sl_log *log;
 };
 

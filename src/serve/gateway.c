@@ -429,19 +429,22 @@ static void answer_content(const struct sl_site *site, const struct sl_visit *vi
     struct opened o;
     enum sl_status status = open_content(site->depot->cas, &t->cid, &o, &err);
 
-    if (status == SL_OK && ask->slash) {
-        sl_reply_fail(reply, r, 404, "this is a file, not a directory");
-    } else if (status == SL_OK) {
-        answer_file(site, visit, ask, t, &o, last_name(ask), reply);
-    } else if (status == SL_EUNSUPPORTED &&
-               sl_cas_stat(site->depot->cas, &t->cid, &info, NULL) == SL_OK) {
-        if (info.kind == SL_STORE_DIRECTORY) {
-            answer_directory(site, visit, ask, t, reply);
-        } else {
-            sl_reply_fail(reply, r, 400, "this is neither a file nor a directory: use format=raw");
-        }
-    } else {
+    bool file = status == SL_OK;
+
+    if (status == SL_EUNSUPPORTED) {
+        err = (struct sl_error){0};
+        status = sl_cas_stat(site->depot->cas, &t->cid, &info, &err);
+    }
+    if (status != SL_OK) {
         sl_gateway_fail(site, r, ask, status, &err, reply);
+    } else if (file && ask->slash) {
+        sl_reply_fail(reply, r, 404, "this is a file, not a directory");
+    } else if (file) {
+        answer_file(site, visit, ask, t, &o, last_name(ask), reply);
+    } else if (info.kind == SL_STORE_DIRECTORY) {
+        answer_directory(site, visit, ask, t, reply);
+    } else {
+        sl_reply_fail(reply, r, 400, "this is neither a file nor a directory: use format=raw");
     }
     sl_file_unref(&o.file);
 }

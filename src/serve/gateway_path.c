@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "serve/gateway_path.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "serve/query.h"
@@ -86,7 +85,12 @@ int sl_gateway_parse_path(struct sl_text target, struct sl_gateway_ask *ask, con
 
         status = decode_name(part, ask->path, &at);
         if (status == 0 && ask->below == 0) {
-            if (sl_cid_parse(&ask->cid, ask->path + cid, at - cid, NULL) != SL_OK) {
+            enum sl_status parsed = sl_cid_parse(&ask->cid, ask->path + cid, at - cid, NULL);
+
+            if (parsed == SL_ENOMEM) {
+                return 503;
+            }
+            if (parsed != SL_OK) {
                 *detail = "this is no CID, or one of a kind that is not served";
                 return 400;
             }
@@ -110,7 +114,11 @@ int sl_gateway_parse_path(struct sl_text target, struct sl_gateway_ask *ask, con
 
 void sl_gateway_signed_path(const struct sl_gateway_ask *ask, char out[SL_SERVE_PATH_MAX])
 {
-    (void)snprintf(out, SL_SERVE_PATH_MAX, "%s%s", ask->path, ask->slash ? "/" : "");
+    size_t size = strlen(ask->path);
+
+    memcpy(out, ask->path, size);
+    memcpy(out + size, "/", ask->slash ? 2 : 0); /* decode_name has left room for it */
+    out[size + (ask->slash ? 1 : 0)] = '\0';
 }
 
 /* ---- the rest of the request ---------------------------------------------------------------- */

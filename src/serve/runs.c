@@ -15,7 +15,7 @@
 
 #define WAIT_MS 2000 /* that a worker waits for the registry */
 
-int64_t sl_runs_now(void)
+int64_t sl_playout_now(void)
 {
     struct timespec now;
 
@@ -25,7 +25,7 @@ int64_t sl_runs_now(void)
 
 /* ---- registries ------------------------------------------------------------------------------ */
 
-static enum sl_status open_registry(struct sl_runs *runs, bool create, struct sl_registry **out,
+static enum sl_status open_registry(struct sl_playout *runs, bool create, struct sl_registry **out,
                                     struct sl_error *err)
 {
     const struct sl_registry_params params = {
@@ -34,7 +34,8 @@ static enum sl_status open_registry(struct sl_runs *runs, bool create, struct sl
     return sl_registry_open(out, runs->where, &params, err);
 }
 
-enum sl_status sl_runs_take(struct sl_runs *runs, struct sl_registry **out, struct sl_error *err)
+enum sl_status sl_playout_take(struct sl_playout *runs, struct sl_registry **out,
+                               struct sl_error *err)
 {
     *out = NULL;
     (void)pthread_mutex_lock(&runs->later->lock);
@@ -45,13 +46,13 @@ enum sl_status sl_runs_take(struct sl_runs *runs, struct sl_registry **out, stru
     return *out ? SL_OK : open_registry(runs, false, out, err);
 }
 
-void sl_runs_give(struct sl_runs *runs, struct sl_registry *r, enum sl_status status)
+void sl_playout_give(struct sl_playout *runs, struct sl_registry *r, enum sl_status status)
 {
     if (status == SL_EIO || status == SL_EDATA) { /* perhaps another connection fares better */
         sl_registry_close(&r);
     }
     (void)pthread_mutex_lock(&runs->later->lock);
-    if (r && runs->idle_count < SL_RUNS_WORKERS) {
+    if (r && runs->idle_count < SL_PLAYOUT_WORKERS) {
         runs->idle[runs->idle_count++] = r;
         r = NULL;
     }
@@ -61,7 +62,7 @@ void sl_runs_give(struct sl_runs *runs, struct sl_registry *r, enum sl_status st
 
 /* ---- mirrors, under the lock ----------------------------------------------------------------- */
 
-static void free_mirror(struct sl_runs *runs, struct sl_run_mirror *m)
+static void free_mirror(struct sl_playout *runs, struct sl_run_mirror *m)
 {
     sl_lru_remove(&runs->mirrors, &m->node);
     sl_run_view_unref(&m->view);
@@ -69,11 +70,11 @@ static void free_mirror(struct sl_runs *runs, struct sl_run_mirror *m)
     sl_free(m);
 }
 
-static bool make_room(struct sl_runs *runs)
+static bool make_room(struct sl_playout *runs)
 {
     struct sl_lru_node *node = runs->mirrors.oldest;
 
-    if (runs->mirrors.count < SL_RUNS_MIRRORS_MAX) {
+    if (runs->mirrors.count < SL_PLAYOUT_MIRRORS_MAX) {
         return true;
     }
     while (node) {
@@ -88,7 +89,7 @@ static bool make_room(struct sl_runs *runs)
     return false;
 }
 
-struct sl_run_mirror *sl_runs_mirror(struct sl_runs *runs, const char *id)
+struct sl_run_mirror *sl_playout_mirror(struct sl_playout *runs, const char *id)
 {
     struct sl_run_mirror *m = (struct sl_run_mirror *)sl_lru_find(&runs->mirrors, id);
 
@@ -121,7 +122,7 @@ static void look_all(struct sl_run_mirror *m, int64_t now)
  * for a minute ends nobody's playback. */
 static void take_view(struct sl_run_mirror *m, struct sl_run_view *view, enum sl_status status)
 {
-    struct sl_runs *runs = m->runs;
+    struct sl_playout *runs = m->runs;
 
     m->refreshing = false;
     if (view) {
@@ -131,7 +132,7 @@ static void take_view(struct sl_run_mirror *m, struct sl_run_view *view, enum sl
         m->dirty = true; /* the tick tries again */
     }
     if (m->view) {
-        look_all(m, sl_runs_now());
+        look_all(m, sl_playout_now());
     } else {
         while (m->waiters) {
             sl_run_job_fail(m->waiters, status);
@@ -140,14 +141,14 @@ static void take_view(struct sl_run_mirror *m, struct sl_run_view *view, enum sl
     if (m->view && m->view->gone) {
         free_mirror(runs, m);
     } else if (view && m->dirty && m->waiters) {
-        sl_runs_refresh(m);
+        sl_playout_refresh(m);
     }
 }
 
 static void refresh(void *arg, const struct sl_cancel *cancel)
 {
     struct sl_run_mirror *m = arg;
-    struct sl_runs *runs = m->runs;
+    struct sl_playout *runs = m->runs;
     struct sl_registry *r = NULL;
     struct sl_run_view *view = NULL;
     struct sl_error err = {0};
@@ -157,10 +158,10 @@ static void refresh(void *arg, const struct sl_cancel *cancel)
     (void)pthread_mutex_lock(&runs->later->lock);
     m->dirty = false; /* what is told from here on may be missing below */
     (void)pthread_mutex_unlock(&runs->later->lock);
-    status = sl_runs_take(runs, &r, &err);
+    status = sl_playout_take(runs, &r, &err);
     if (status == SL_OK) {
         status = sl_run_view_make(&view, m, r, &err);
-        sl_runs_give(runs, r, status);
+        sl_playout_give(runs, r, status);
     }
     atomic_fetch_add_explicit(&runs->refreshes, 1, memory_order_relaxed);
     if (status != SL_OK) {
@@ -181,7 +182,7 @@ static void refresh_dropped(void *arg)
     (void)pthread_mutex_unlock(&m->runs->later->lock);
 }
 
-void sl_runs_refresh(struct sl_run_mirror *m)
+void sl_playout_refresh(struct sl_run_mirror *m)
 {
     if (m->refreshing || m->runs->later->closing) {
         return;
@@ -199,13 +200,13 @@ static void mark(struct sl_run_mirror *m)
 {
     m->dirty = true;
     if (m->waiters) {
-        sl_runs_refresh(m);
+        sl_playout_refresh(m);
     }
 }
 
 static void tell(void *opaque, const struct sl_registry_change *change)
 {
-    struct sl_runs *runs = opaque;
+    struct sl_playout *runs = opaque;
     struct sl_run_mirror *m;
 
     atomic_fetch_add_explicit(&runs->told, 1, memory_order_relaxed);
@@ -225,7 +226,7 @@ static void tell(void *opaque, const struct sl_registry_change *change)
 
 static void on_watch(evutil_socket_t fd, short what, void *opaque)
 {
-    struct sl_runs *runs = opaque;
+    struct sl_playout *runs = opaque;
     struct sl_error err = {0};
     enum sl_status status = sl_registry_watch_read(runs->watch, tell, runs, &err);
 
@@ -240,8 +241,8 @@ static void on_watch(evutil_socket_t fd, short what, void *opaque)
 /* Ends what has waited long enough, and tries again what failed. */
 static void on_tick(evutil_socket_t fd, short what, void *opaque)
 {
-    struct sl_runs *runs = opaque;
-    int64_t now = sl_runs_now();
+    struct sl_playout *runs = opaque;
+    int64_t now = sl_playout_now();
 
     (void)fd;
     (void)what;
@@ -251,13 +252,14 @@ static void on_tick(evutil_socket_t fd, short what, void *opaque)
 
         look_all(m, now);
         if (m->dirty && m->waiters) {
-            sl_runs_refresh(m);
+            sl_playout_refresh(m);
         }
     }
     (void)pthread_mutex_unlock(&runs->later->lock);
 }
 
-enum sl_status sl_runs_attach(struct sl_runs *runs, struct event_base *base, struct sl_error *err)
+enum sl_status sl_playout_attach(struct sl_playout *runs, struct event_base *base,
+                                 struct sl_error *err)
 {
     static const struct timeval every = {0, 500000};
 
@@ -272,7 +274,7 @@ enum sl_status sl_runs_attach(struct sl_runs *runs, struct event_base *base, str
     return SL_OK;
 }
 
-void sl_runs_detach(struct sl_runs *runs, const struct event_base *base)
+void sl_playout_detach(struct sl_playout *runs, const struct event_base *base)
 {
     if (!runs || runs->base != base) {
         return;
@@ -289,12 +291,12 @@ void sl_runs_detach(struct sl_runs *runs, const struct event_base *base)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-enum sl_status sl_runs_open(struct sl_runs **out, struct sl_later *later, const char *where,
-                            const struct sl_log *log, struct sl_error *err)
+enum sl_status sl_playout_open(struct sl_playout **out, struct sl_later *later, const char *where,
+                               const struct sl_log *log, struct sl_error *err)
 {
     static const char beat[] = ":\n\n"; /* a comment: keeps proxies from giving up */
     const struct sl_registry_params params = {.log = log, .wait_ms = WAIT_MS, .read_only = true};
-    struct sl_runs *runs = sl_alloc_zero(sizeof *runs);
+    struct sl_playout *runs = sl_alloc_zero(sizeof *runs);
     struct sl_registry *r = NULL;
     enum sl_status status;
 
@@ -314,7 +316,7 @@ enum sl_status sl_runs_open(struct sl_runs **out, struct sl_later *later, const 
         status = sl_registry_watch_open(&runs->watch, where, &params, err);
     }
     if (status == SL_OK) {
-        status = sl_lru_init(&runs->mirrors, SL_RUNS_MIRRORS_MAX, err);
+        status = sl_lru_init(&runs->mirrors, SL_PLAYOUT_MIRRORS_MAX, err);
     }
     if (status == SL_OK) {
         status = sl_answer_create(&runs->heartbeat, err);
@@ -323,18 +325,18 @@ enum sl_status sl_runs_open(struct sl_runs **out, struct sl_later *later, const 
         status = sl_chain_add_copy(&runs->heartbeat->chain, beat, sizeof beat - 1, err);
     }
     if (status == SL_OK) {
-        status = sl_later_pool_create(&runs->pool, SL_RUNS_WORKERS, SL_RUNS_MIRRORS_MAX, err);
+        status = sl_later_pool_create(&runs->pool, SL_PLAYOUT_WORKERS, SL_PLAYOUT_MIRRORS_MAX, err);
     }
     if (status != SL_OK) {
-        sl_runs_close(&runs);
+        sl_playout_close(&runs);
     }
     *out = runs;
     return status;
 }
 
-void sl_runs_close(struct sl_runs **out)
+void sl_playout_close(struct sl_playout **out)
 {
-    struct sl_runs *runs = *out;
+    struct sl_playout *runs = *out;
 
     *out = NULL;
     if (!runs) {
@@ -354,7 +356,7 @@ void sl_runs_close(struct sl_runs **out)
     sl_free(runs);
 }
 
-void sl_runs_write_metrics(struct sl_runs *runs, struct sl_writer *out)
+void sl_playout_write_metrics(struct sl_playout *runs, struct sl_writer *out)
 {
     unsigned events;
     size_t mirrors;

@@ -10,13 +10,13 @@
 #include "base/lru.h"
 #include "serve/runs.h"
 
-#define SL_RUNS_MIRRORS_MAX 256
-#define SL_RUNS_WORKERS     4
-#define SL_RUNS_EVENTS_MAX  1024       /* streams of events at a time */
-#define SL_RUNS_TEXT_MAX    (64 << 20) /* bytes of one playlist */
-#define SL_RUNS_HEARTBEAT   15000000   /* microseconds */
-#define SL_RUNS_HOLD        12000000   /* where no target duration is known yet */
-#define SL_RUNS_HOLD_MAX    60000000
+#define SL_PLAYOUT_MIRRORS_MAX 256
+#define SL_PLAYOUT_WORKERS     4
+#define SL_PLAYOUT_EVENTS_MAX  1024       /* streams of events at a time */
+#define SL_PLAYOUT_TEXT_MAX    (64 << 20) /* bytes of one playlist */
+#define SL_PLAYOUT_HEARTBEAT   15000000   /* microseconds */
+#define SL_PLAYOUT_HOLD        12000000   /* where no target duration is known yet */
+#define SL_PLAYOUT_HOLD_MAX    60000000
 
 /* A text, and its entity tag. */
 struct sl_run_text {
@@ -62,7 +62,7 @@ struct sl_run_track {
 struct sl_run_mirror {
     struct sl_lru_node node; /* first */
     char id[SL_REGISTRY_ID_MAX];
-    struct sl_runs *runs;
+    struct sl_playout *runs;
     /* Under the lock. */
     bool dirty;      /* it has changed since the view was begun */
     bool refreshing; /* a worker has it */
@@ -74,12 +74,12 @@ struct sl_run_mirror {
     size_t track_count;
 };
 
-struct sl_runs {
+struct sl_playout {
     struct sl_later *later;
     const struct sl_log *log;
     char *where;
     struct sl_later_pool pool;
-    struct sl_registry *idle[SL_RUNS_WORKERS]; /* under the lock */
+    struct sl_registry *idle[SL_PLAYOUT_WORKERS]; /* under the lock */
     size_t idle_count;
     struct sl_lru mirrors;
     struct sl_answer *heartbeat;
@@ -93,16 +93,16 @@ struct sl_runs {
 
 /* ---- runs.c --------------------------------------------------------------------------------- */
 
-int64_t sl_runs_now(void); /* microseconds, monotonic */
+int64_t sl_playout_now(void); /* microseconds, monotonic */
 /* The registry for a worker, opened where none is idle. */
-SL_NODISCARD enum sl_status sl_runs_take(struct sl_runs *runs, struct sl_registry **out,
-                                         struct sl_error *err);
+SL_NODISCARD enum sl_status sl_playout_take(struct sl_playout *runs, struct sl_registry **out,
+                                            struct sl_error *err);
 /* Gives it back after a call that came to status. */
-void sl_runs_give(struct sl_runs *runs, struct sl_registry *r, enum sl_status status);
+void sl_playout_give(struct sl_playout *runs, struct sl_registry *r, enum sl_status status);
 /* Under the lock. The mirror of a run, perhaps an empty one; NULL: no room. */
-struct sl_run_mirror *sl_runs_mirror(struct sl_runs *runs, const char *id);
+struct sl_run_mirror *sl_playout_mirror(struct sl_playout *runs, const char *id);
 /* Under the lock: sees to it that the mirror is brought up to date. */
-void sl_runs_refresh(struct sl_run_mirror *m);
+void sl_playout_refresh(struct sl_run_mirror *m);
 
 /* ---- runs_view.c: on workers ---------------------------------------------------------------- */
 

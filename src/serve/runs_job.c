@@ -18,7 +18,7 @@
 
 struct run_job {
     struct sl_job job; /* first */
-    struct sl_runs *runs;
+    struct sl_playout *runs;
     struct sl_run_ask ask;
     /* Under the lock until the job is done. */
     int64_t deadline; /* 0: not set yet */
@@ -155,24 +155,24 @@ void sl_run_job_fail(struct sl_job *j, enum sl_status status)
 static void wait_for_run(struct run_job *r)
 {
     struct sl_run_mirror *m;
-    int64_t now = sl_runs_now();
+    int64_t now = sl_playout_now();
 
     (void)pthread_mutex_lock(&r->runs->later->lock);
-    m = sl_runs_mirror(r->runs, r->ask.id);
+    m = sl_playout_mirror(r->runs, r->ask.id);
     if (!m) {
         sl_run_job_fail(&r->job, SL_EBUSY);
         (void)pthread_mutex_unlock(&r->runs->later->lock);
         return;
     }
     sl_job_park(&r->job, &m->waiters);
-    r->deadline = r->streaming ? now + SL_RUNS_HEARTBEAT : 0;
+    r->deadline = r->streaming ? now + SL_PLAYOUT_HEARTBEAT : 0;
     if (m->view && !m->dirty && !m->refreshing) {
         sl_run_job_look(&r->job, m->view, now);
         if (r->job.head && !r->streaming && !r->job.ready) {
             atomic_fetch_add_explicit(&r->runs->held, 1, memory_order_relaxed);
         }
     } else {
-        sl_runs_refresh(m);
+        sl_playout_refresh(m);
     }
     (void)pthread_mutex_unlock(&r->runs->later->lock);
 }
@@ -214,7 +214,7 @@ static void run(struct sl_job *j)
     struct sl_answer *made = NULL;
     struct sl_error err = {0};
     char *json = NULL;
-    enum sl_status status = sl_runs_take(r->runs, &registry, &err);
+    enum sl_status status = sl_playout_take(r->runs, &registry, &err);
 
     if (status == SL_OK) {
         status = r->ask.what == SL_RUN_LIST
@@ -222,7 +222,7 @@ static void run(struct sl_job *j)
                                              r->ask.cursor[0] ? r->ask.cursor : NULL,
                                              (size_t)r->ask.limit, &json, &err)
                      : sl_registry_run_json(registry, r->ask.id, &json, &err);
-        sl_runs_give(r->runs, registry, status);
+        sl_playout_give(r->runs, registry, status);
     }
     if (status == SL_OK) {
         status = sl_answer_create(&made, &err);
@@ -269,7 +269,7 @@ static bool write_signed(struct run_job *r, const struct sl_site *site,
         sl_chain_load(&text->chain, &plain, NULL) != SL_OK) {
         return false;
     }
-    sl_writer_init(&out, (size_t)2 * SL_RUNS_TEXT_MAX);
+    sl_writer_init(&out, (size_t)2 * SL_PLAYOUT_TEXT_MAX);
     if (r->ask.what == SL_RUN_MASTER) {
         sl_decorate_playlist(plain->data, plain->size, carry, &out);
     } else {
@@ -377,7 +377,7 @@ static void reply_events(struct run_job *r, const struct sl_visit *visit, struct
         return;
     }
     (void)pthread_mutex_lock(&r->runs->later->lock);
-    room = r->runs->events < SL_RUNS_EVENTS_MAX;
+    room = r->runs->events < SL_PLAYOUT_EVENTS_MAX;
     r->runs->events += room ? 1 : 0;
     (void)pthread_mutex_unlock(&r->runs->later->lock);
     r->counted = room;
@@ -470,7 +470,7 @@ static const struct sl_job_ops ops = {
     .destroy = destroy,
 };
 
-struct sl_job *sl_run_job(struct sl_runs *runs, const struct sl_run_ask *ask)
+struct sl_job *sl_run_job(struct sl_playout *runs, const struct sl_run_ask *ask)
 {
     struct run_job *r = sl_alloc_zero(sizeof *r);
 

@@ -102,7 +102,7 @@ static struct sl_run_track *find_track(struct sl_run_mirror *m,
     t = &all[m->track_count++];
     memset(t, 0, sizeof *t);
     (void)snprintf(t->name, sizeof t->name, "%s", r->name);
-    sl_writer_init(&t->body, SL_RUNS_TEXT_MAX);
+    sl_writer_init(&t->body, SL_PLAYOUT_TEXT_MAX);
     t->first = t->next = r->first;
     t->clock = SL_NO_TIME;
     return t;
@@ -120,10 +120,11 @@ static enum sl_status read_segments(struct sl_run_mirror *m, struct sl_run_track
         t->first = t->next = r->first;
     }
     while (status == SL_OK && t->next < r->next && count > 0) {
+        const struct sl_registry_segments_query query = {
+            .run = m->id, .rendition = r->name, .first = t->next};
         struct sl_registry_segment *segments = NULL;
 
-        status = sl_registry_segments(reg, m->id, r->name, t->next, SL_REGISTRY_PAGE_MAX, &segments,
-                                      &count, err);
+        status = sl_registry_segments(reg, &query, &segments, &count, err);
         if (status == SL_OK) {
             status = sl_run_track_add(t, r, segments, count, err);
         }
@@ -154,7 +155,7 @@ static enum sl_status make_rendition(struct sl_rendition_view *v, struct sl_run_
     if (t->next == t->first) {
         return SL_OK;
     }
-    sl_writer_init(&text, SL_RUNS_TEXT_MAX);
+    sl_writer_init(&text, SL_PLAYOUT_TEXT_MAX);
     sl_run_track_write(t, r, state, &text);
     status = set_text(&v->playlist, &text, err);
     sl_writer_clear(&text);
@@ -174,7 +175,7 @@ static enum sl_status make_master(struct sl_run_view *v, const struct sl_registr
         has[i] = v->renditions[i].playlist.answer != NULL;
         v->master_whole = v->master_whole && has[i];
     }
-    sl_writer_init(&text, SL_RUNS_TEXT_MAX);
+    sl_writer_init(&text, SL_PLAYOUT_TEXT_MAX);
     status = sl_run_master_write(all, has, v->count, &text, &none);
     if (status == SL_OK) {
         status = set_text(&v->master, &text, err);
@@ -224,7 +225,7 @@ static enum sl_status make_all(struct sl_run_view *v, struct sl_run_mirror *m,
         target = all[i].target_duration > target ? all[i].target_duration : target;
     }
     if (target > 0) { /* 6.2.5.2: a server may give up after three */
-        v->hold = target * 3000000 < SL_RUNS_HOLD_MAX ? target * 3000000 : SL_RUNS_HOLD_MAX;
+        v->hold = target * 3000000 < SL_PLAYOUT_HOLD_MAX ? target * 3000000 : SL_PLAYOUT_HOLD_MAX;
     }
     if (status == SL_OK) {
         status = make_master(v, all, err);
@@ -268,7 +269,7 @@ enum sl_status sl_run_view_make(struct sl_run_view **out, struct sl_run_mirror *
     }
     atomic_init(&v->refs, 1);
     v->gone = status == SL_ENOTFOUND;
-    v->hold = SL_RUNS_HOLD;
+    v->hold = SL_PLAYOUT_HOLD;
     if (v->gone || run.created != m->created) { /* another run of the same name */
         sl_run_tracks_clear(m);
         m->created = run.created;

@@ -135,7 +135,7 @@ static void expect(const struct sl_run_track *t, const struct sl_registry_rendit
 {
     struct sl_writer out;
 
-    sl_writer_init(&out, SL_RUNS_TEXT_MAX);
+    sl_writer_init(&out, SL_PLAYOUT_TEXT_MAX);
     sl_run_track_write(t, r, state, &out);
     sl_write_u8(&out, '\0');
     assert_int_equal(out.status, SL_OK);
@@ -146,7 +146,7 @@ static void expect(const struct sl_run_track *t, const struct sl_registry_rendit
 static void start(struct sl_run_track *t)
 {
     *t = (struct sl_run_track){.name = "v", .clock = SL_NO_TIME};
-    sl_writer_init(&t->body, SL_RUNS_TEXT_MAX);
+    sl_writer_init(&t->body, SL_PLAYOUT_TEXT_MAX);
 }
 
 static void end(struct sl_run_track *t)
