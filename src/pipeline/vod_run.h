@@ -324,6 +324,19 @@ SL_NODISCARD enum sl_status sl_vod_encode(struct vod_job *j, const struct vod_ru
                                           struct sl_error *err);
 const struct vod_rung *sl_vod_rung_of(const struct sl_vod *v, const struct sl_vod_rendition *r);
 
+/* vod_rates.c: bit/s, never less than what segments take. */
+struct vod_rates {
+    int64_t peak, average;
+    int64_t wrapping; /* of peak: what the format adds */
+    bool of_all;      /* sound is in them, as the source has it */
+};
+SL_NODISCARD enum sl_status sl_vod_video_rates(const struct sl_vod *v,
+                                               const struct sl_vod_rendition *r,
+                                               enum sl_vod_format format, struct vod_rates *out,
+                                               struct sl_error *err);
+struct vod_rates sl_vod_sound_rates(const struct sl_vod *v, const struct sl_vod_rendition *r,
+                                    enum sl_vod_format format);
+
 /* vod_text.c: a WebVTT file of what is shown in [from, to), milliseconds. */
 SL_NODISCARD enum sl_status sl_vod_text(struct vod_job *j, size_t track, int64_t from, int64_t to,
                                         enum sl_vod_format format, struct sl_chain *out,
