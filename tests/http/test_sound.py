@@ -11,27 +11,30 @@ import pytest
 
 from lib import SLUICE, Server
 
-CORPUS = os.environ.get("SLUICE_CORPUS")
+CORPUS, SOAK = os.environ.get("SLUICE_CORPUS"), os.environ.get("SLUICE_SOAK")
 FRAME = 1024
 TONE = 997  # Hz: no multiple of anything that a coder counts in
 
-# A steady tone in each codec that is converted: name, arguments, rate.
+# A steady tone in codecs that are converted: name, arguments, rate.
 TONES = [("eac3.mkv", ["-c:a", "eac3", "-b:a", "256k"], 48000), ("eac3.mp4", ["-c:a", "eac3", "-b:a", "256k"], 48000),
          ("ac3.ts", ["-c:a", "ac3", "-b:a", "256k"], 48000), ("eac3-44.mkv", ["-c:a", "eac3", "-ar", "44100"], 44100),
          ("vorbis.webm", ["-c:a", "libvorbis", "-q:a", "6"], 48000)]
-NATURAL = ["tos-332p24-vp8-vorbis.webm"]
+NATURAL = ["derived-natural29s-h264-eac3.mkv", "derived-natural29s-h264-ac3.mkv", "tos-332p24-vp8-vorbis.webm"]
+SHORT = ("eac3.mkv", "vorbis.webm")  # the others are for make soak
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     root = tmp_path_factory.mktemp("sound")
     for name, codec, _ in TONES:
+        if name not in SHORT and not SOAK:
+            continue
         picture = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"] if name.endswith("webm") else [
             "-c:v", "libx264", "-preset", "ultrafast"]
         subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=gray:size=64x48:rate=25:duration=20",
                         "-f", "lavfi", "-i", f"sine=frequency={TONE}:sample_rate=48000:duration=20", *picture, "-g", "100",
                         "-pix_fmt", "yuv420p", *codec, "-ac", "2", str(root / name)], check=True, stdin=subprocess.DEVNULL)
-    for name in NATURAL if CORPUS else []:
+    for name in NATURAL if CORPUS and SOAK else []:
         (root / name).write_bytes((pathlib.Path(CORPUS) / name).read_bytes())
     return root
 
@@ -77,7 +80,8 @@ def level(x, at):
     return lambda rate: abs(numpy.sum(x[n] * window * numpy.exp(-2j * numpy.pi * TONE * n / rate)))
 
 
-@pytest.mark.parametrize("name, rate", [(name, rate) for name, _, rate in TONES])
+@pytest.mark.parametrize("name, rate", [
+    pytest.param(name, rate, marks=[] if name in SHORT else pytest.mark.soak) for name, _, rate in TONES])
 def test_steady_tone(server, library, tmp_path, name, rate):
     """No dip of more than 0.1 dB at any seam, and as many samples as there should be."""
     path, seams = joined(server, name, tmp_path)
@@ -109,10 +113,12 @@ def error(x, y, lag, at, reach):
     return 10 * numpy.log10(numpy.mean((y[:, n] - x[:, n - lag]) ** 2) + 1e-12)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", NATURAL)
 def test_natural_sound(server, library, tmp_path, name):
     """Within two frames of each seam the error against the source is at most 1 dB above that of the conversion in
-    one piece."""
+    one piece. That alone differs by half a decibel from what it would be with another beginning, so much is granted
+    to a single seam, and nothing to all of them together."""
     if not CORPUS:
         pytest.skip("no corpus")
     path, seams = joined(server, name, tmp_path)
@@ -120,7 +126,11 @@ def test_natural_sound(server, library, tmp_path, name):
     rate = 44100
     assert ours.shape == one.shape
     lag = lag_of(source, one)
-    worst = max((error(source, ours, lag, round(s * rate), 2 * FRAME) - error(source, one, lag, round(s * rate), 2 * FRAME), s)
-                for s in seams)
-    print(f"{name}: {len(seams)} seams, error at most {worst[0]:+.3f} dB, at {worst[1]:.2f} s; lag {lag}")
-    assert worst[0] < 1, worst
+    more = []
+    for seam in seams:
+        at = round(seam * rate) + FRAME  # the coder's priming is heard here
+        theirs = error(source, one, lag, at, 2 * FRAME)
+        assert theirs < -15, "the conversion in one piece is not what was in the source"
+        more.append(error(source, ours, lag, at, 2 * FRAME) - theirs)
+    print(f"{name}: {len(seams)} seams, error {numpy.mean(more):+.3f} dB on average, at most {max(more):+.3f}; lag {lag}")
+    assert max(more) < 1.5 and numpy.mean(more) < 0.5, more

@@ -27,7 +27,8 @@ function random() {
 }
 
 const home = scratch();
-const { root, files } = library(home);
+const { root, files } = library(home, ['h264-eac3.mkv', 'h264-aac.ts', 'vp9-opus.webm', 'derived-cups-hevc-aac.mp4',
+  'tos-332p24-vp8-vorbis.webm']);
 const server = await startServer(`--media=${root}`);
 const browser = await launch();
 

@@ -16,7 +16,7 @@ const EXTINF_ERROR = 1e-6; // seconds, of one printed duration
 const CODED = /^\d+p\//; // renditions that cost: three segments of each
 
 const home = scratch();
-const { root, files } = library(home);
+const { root, files } = library(home, ['h264-eac3.mkv', 'h264-aac.ts']);
 const server = await startServer(`--media=${root}`);
 
 async function get(url) {
