@@ -62,7 +62,8 @@ soak: deps-check web
 	@/usr/bin/python3 tests/run --soak
 
 bench: deps-bench build
-	@status=0; for each in ladder remux layers frames convert latency store; do bench/$$each || status=1; done; exit $$status
+	@tools/npm-ci tests/web
+	@status=0; for each in ladder remux layers frames convert latency serve gateway store; do bench/$$each || status=1; done; exit $$status
 
 fuzz: deps-check
 	@tools/fuzz

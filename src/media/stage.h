@@ -163,6 +163,7 @@ struct sl_encode_params {
     /* audio */
     int32_t sample_rate, channels;
     uint64_t channel_layout;
+    bool joins; /* what is coded goes on from something else, and is not to be heard to begin */
 };
 
 /* What a backend can do, for whoever chooses one. Static. */
