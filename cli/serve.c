@@ -69,7 +69,8 @@ static void *watch_signals(void *opaque)
 
 static void announce(const struct serve_command *c, unsigned port)
 {
-    const char *what = c->root ? c->root : c->params.media, *listen = c->params.listen;
+    const char *what = c->root ? c->root : c->params.media[0] ? c->params.media : c->params.store;
+    const char *listen = c->params.listen;
 
     if (strncmp(listen, "unix:", 5) == 0) {
         printf("serving %s at %s\n", what, listen);
@@ -133,7 +134,7 @@ int cmd_serve(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    if (!c.root && !c.params.media[0]) {
+    if (!c.root && !c.params.media[0] && !c.params.store[0]) {
         (void)fprintf(stderr, "sluice: no directory is named (see: sluice serve --help)\n");
         return CLI_USAGE;
     }

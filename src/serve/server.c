@@ -126,6 +126,29 @@ static enum sl_status open_media(struct sl_server *s, const struct sl_serve_para
     return sl_media_create(&s->site.media, &params, s->log, err);
 }
 
+/* Where nothing else is said, the runs of a store are known to a file within it. */
+static enum sl_status open_depot(struct sl_server *s, const struct sl_serve_params *p,
+                                 struct sl_error *err)
+{
+    struct sl_depot_params params = {.store = p->store, .registry = p->registry};
+    char *beside = NULL;
+    enum sl_status status;
+
+    if (!p->store[0]) {
+        return p->registry[0] ? sl_fail(err, SL_EINVAL, "registry", "needs a store") : SL_OK;
+    }
+    if (!p->registry[0]) {
+        beside = sl_format("%s/" SL_DEPOT_REGISTRY, p->store);
+        if (!beside) {
+            return sl_fail_memory(err);
+        }
+        params.registry = beside;
+    }
+    status = sl_depot_open(&s->site.depot, &params, s->log, err);
+    sl_free(beside);
+    return status;
+}
+
 static enum sl_status open_tls(struct sl_server *s, const struct sl_serve_params *p,
                                struct sl_error *err)
 {
@@ -191,6 +214,9 @@ enum sl_status sl_serve_open(struct sl_server **out, const struct sl_serve_param
     }
     if (status == SL_OK) {
         status = open_media(s, params, engine, err);
+    }
+    if (status == SL_OK) {
+        status = open_depot(s, params, err);
     }
     if (status != SL_OK) {
         goto out;
@@ -291,6 +317,7 @@ void sl_serve_destroy(struct sl_server **out)
         s->tls->destroy(s->tls_context);
     }
     sl_media_destroy(&s->site.media);
+    sl_depot_close(&s->site.depot);
     sl_rate_destroy(&s->rate);
     sl_site_close(&s->site);
     sl_free(s);

@@ -9,6 +9,7 @@
 #include <sluice/log.h>
 
 #include "serve/client.h"
+#include "serve/depot.h"
 #include "serve/media.h"
 #include "serve/reply.h"
 #include "serve/sign.h"
@@ -20,6 +21,7 @@ struct sl_site {
     char media_cache[64]; /* Cache-Control of SL_CLASS_MEDIA */
     const struct sl_log *log;
     struct sl_media *media; /* what is below /media/; NULL: nothing, or what the directory has */
+    struct sl_depot *depot; /* what is below /ipfs/ and /runs; NULL: nothing, or the directory's */
     struct sl_sign_key key; /* set: nothing plays without a signed link */
     struct sl_metrics *metrics; /* what /metrics shows; NULL: nothing */
     const atomic_uint *connections;
