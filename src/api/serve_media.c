@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,13 +13,24 @@
 #include "base/error.h"
 #include "pipeline/remux.h"
 #include "pipeline/vod.h"
+#include "source/remote.h"
 
 #define TEXT_MAX (32 << 20) /* bytes of a playlist */
+
+#define FIELDS_MAX 16
+
+struct engine {
+    const struct sl_log *log;
+    struct sl_serve_media_remote remote;
+    struct sl_blocks *blocks; /* NULL: no addresses */
+};
 
 /* One opened source. */
 struct opened {
     struct sl_vod *vod;
-    struct sl_file *file; /* NULL: an address */
+    struct sl_file *file; /* or: */
+    struct sl_remote *remote;
+    char revision[384]; /* of the remote */
 };
 
 /* ---- one open file, read in several places ------------------------------------------------- */
@@ -66,11 +78,93 @@ static enum sl_status source_open(void *opaque, struct sl_source **out, struct s
     return SL_OK;
 }
 
+/* ---- an address, read in several places ---------------------------------------------------- */
+
+static enum sl_status remote_open(void *opaque, struct sl_source **out, struct sl_error *err)
+{
+    const struct opened *o = opaque;
+
+    return sl_remote_source(o->remote, out, err);
+}
+
+/* What viewers are told of a fault of the origin. */
+static int http_status_of(enum sl_http_fault fault)
+{
+    switch (fault) {
+    case SL_HTTP_FINE:
+        return 0;
+    case SL_HTTP_REFUSED:
+        return 403;
+    case SL_HTTP_MISSING:
+        return 404;
+    case SL_HTTP_TIMEOUT:
+        return 504;
+    default:
+        return 502;
+    }
+}
+
+static enum sl_status open_remote(const struct engine *e, const struct sl_media_input *input,
+                                  const struct sl_cancel *cancel, struct opened *o,
+                                  struct sl_error *err)
+{
+    struct sl_http_field fields[FIELDS_MAX];
+    const struct sl_http_facts *facts;
+    atomic_int fault = SL_HTTP_FINE;
+    struct sl_http_params params = {
+        .url = input->url,
+        .name = input->name,
+        .fields = fields,
+        .field_count = input->header_count,
+        .guarded = true,
+        .private_too = e->remote.private_too,
+        .allowed = input->allowed,
+        .allowed_opaque = input->allowed_opaque,
+        .timeout = e->remote.timeout,
+        .cancel = cancel,
+        .fault = &fault,
+    };
+    enum sl_status status;
+
+    if (!e->blocks || input->header_count > FIELDS_MAX) {
+        return sl_fail(err, SL_EINVAL, input->name, "no addresses are expected here");
+    }
+    for (size_t i = 0; i < input->header_count; i++) {
+        fields[i] = (struct sl_http_field){input->headers[i].name, input->headers[i].value};
+    }
+    status = sl_remote_open(&o->remote, &params, e->blocks, err);
+    if (status != SL_OK) {
+        *input->fault = http_status_of((enum sl_http_fault)atomic_load(&fault));
+        return status;
+    }
+    facts = sl_remote_facts(o->remote);
+    (void)snprintf(o->revision, sizeof o->revision, "%" PRId64 "\n%s\n%s", facts->size, facts->tag,
+                   facts->modified);
+    return SL_OK;
+}
+
+static const char *engine_revision(void *source)
+{
+    const struct opened *o = source;
+
+    return o->revision;
+}
+
+static int engine_fault(void *source)
+{
+    const struct opened *o = source;
+
+    return o->remote ? http_status_of(sl_remote_fault(o->remote)) : 0;
+}
+
+/* ---- opening ------------------------------------------------------------------------------- */
+
 static void engine_close(void *source)
 {
     struct opened *o = source;
 
     sl_vod_destroy(&o->vod);
+    sl_remote_destroy(&o->remote);
     sl_file_unref(&o->file);
     sl_free(o);
 }
@@ -79,13 +173,14 @@ static enum sl_status engine_open(const void *opaque, const struct sl_media_inpu
                                   void **source, const struct sl_cancel *cancel,
                                   struct sl_error *err)
 {
+    const struct engine *e = opaque;
     struct sl_vod_params params = {
-        .where = input->file ? input->name : input->url,
-        .open = input->file ? source_open : NULL,
-        .log = opaque,
+        .where = input->name,
+        .open = input->file ? source_open : remote_open,
+        .log = e->log,
     };
     struct opened *o = sl_alloc_zero(sizeof *o);
-    enum sl_status status;
+    enum sl_status status = SL_OK;
 
     *source = NULL;
     if (!o) {
@@ -93,7 +188,18 @@ static enum sl_status engine_open(const void *opaque, const struct sl_media_inpu
     }
     o->file = input->file ? sl_file_ref(input->file) : NULL;
     params.opaque = o;
-    status = sl_vod_open(&o->vod, &params, cancel, err);
+    if (!o->file) {
+        status = open_remote(e, input, cancel, o, err);
+    }
+    if (status == SL_OK) {
+        status = sl_vod_open(&o->vod, &params, cancel, err);
+        if (o->remote && engine_fault(o)) {
+            *input->fault = engine_fault(o);
+            status = status == SL_OK
+                         ? sl_fail(err, SL_EIO, input->name, "the origin failed on the way")
+                         : status;
+        }
+    }
     if (status != SL_OK) {
         engine_close(o);
         o = NULL;
@@ -313,13 +419,43 @@ static enum sl_status engine_describe(void *source, struct sl_writer *out, struc
     return sl_writer_finish(out, err);
 }
 
-void sl_serve_media_engine(struct sl_media_engine *out, const struct sl_log *log)
+/* ---- the engine ---------------------------------------------------------------------------- */
+
+static void engine_destroy(const void *opaque)
 {
+    struct engine *e = (struct engine *)opaque;
+
+    sl_blocks_destroy(&e->blocks);
+    sl_free(e);
+}
+
+enum sl_status sl_serve_media_engine(struct sl_media_engine *out,
+                                     const struct sl_serve_media_remote *remote,
+                                     const struct sl_log *log, struct sl_error *err)
+{
+    struct engine *e = sl_alloc_zero(sizeof *e);
+    enum sl_status status = SL_OK;
+
+    if (!e) {
+        return sl_fail_memory(err);
+    }
+    e->log = log;
+    e->remote = *remote;
+    if (remote->memory > 0) {
+        status = sl_blocks_create(&e->blocks, (size_t)remote->memory, err);
+    }
+    if (status != SL_OK) {
+        engine_destroy(e);
+        return status;
+    }
     *out = (struct sl_media_engine){
-        .opaque = log,
+        .opaque = e,
+        .destroy = engine_destroy,
         .version = "sluice " SL_VERSION,
         .open = engine_open,
         .close = engine_close,
+        .revision = engine_revision,
+        .fault = engine_fault,
         .settings = engine_settings,
         .costly = engine_costly,
         .answer = engine_answer,
@@ -329,4 +465,5 @@ void sl_serve_media_engine(struct sl_media_engine *out, const struct sl_log *log
         .stream_cancel = engine_stream_cancel,
         .stream_close = engine_stream_close,
     };
+    return SL_OK;
 }

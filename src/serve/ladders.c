@@ -135,7 +135,7 @@ enum sl_status sl_ladders_render(const struct sl_site *site, struct sl_writer *o
                         e->modified);
     }
     sl_write_format(out, "],\"truncated\":%s%s}\n", list.truncated ? "true" : "false",
-                    site->media ? ",\"library\":true" : ""); /* the page asks before /media/ */
+                    site->library ? ",\"library\":true" : ""); /* the page asks before /media/ */
     status = sl_writer_finish(out, err);
 out:
     for (size_t i = 0; i < list.count; i++) {
