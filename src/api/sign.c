@@ -67,7 +67,7 @@ static enum sl_status path_of(const char *url, char path[SL_SERVE_PATH_MAX + 1],
     const char *scheme = strstr(url, "://"), *start = url;
     size_t length;
 
-    if (scheme) {
+    if (scheme && scheme < url + strcspn(url, "/?#")) { /* not one in the query */
         start = scheme + 3 + strcspn(scheme + 3, "/?#");
     }
     length = strcspn(start, "?#");
