@@ -85,14 +85,14 @@ enum sl_status sl_server_open(struct sl_server **out, const struct sl_serve_para
         status = sl_fail(err, SL_EINVAL, "source-timeout", "a time above 0 seconds is expected");
     }
     if (status == SL_OK) {
-        const struct sl_serve_media_remote remote = {
+        const struct sl_origins_params origins = {
             .memory = params->allow_source_count > 0 ? params->source_memory << 20 : 0,
             .timeout = sl_muldiv(params->source_timeout.num, 1000, params->source_timeout.den,
                                  SL_ROUND_UP),
             .private_too = params->allow_source_private != 0,
         };
 
-        status = sl_serve_media_engine(&engine, &remote, log, err);
+        status = sl_serve_media_engine(&engine, &origins, log, err);
     }
     return status == SL_OK ? sl_serve_open(out, params, &engine, log, err) : status;
 }

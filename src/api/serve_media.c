@@ -5,32 +5,27 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "pipeline/origin.h"
 #include "pipeline/remux.h"
 #include "pipeline/vod.h"
-#include "source/remote.h"
 
 #define TEXT_MAX (32 << 20) /* bytes of a playlist */
 
-#define FIELDS_MAX 16
-
 struct engine {
     const struct sl_log *log;
-    struct sl_serve_media_remote remote;
-    struct sl_blocks *blocks; /* NULL: no addresses */
+    struct sl_origins *origins; /* NULL: no addresses */
 };
 
 /* One opened source. */
 struct opened {
     struct sl_vod *vod;
     struct sl_file *file; /* or: */
-    struct sl_remote *remote;
-    char revision[384]; /* of the remote */
+    struct sl_origin *origin;
 };
 
 /* ---- one open file, read in several places ------------------------------------------------- */
@@ -78,83 +73,43 @@ static enum sl_status source_open(void *opaque, struct sl_source **out, struct s
     return SL_OK;
 }
 
-/* ---- an address, read in several places ---------------------------------------------------- */
+/* ---- an address ---------------------------------------------------------------------------- */
 
-static enum sl_status remote_open(void *opaque, struct sl_source **out, struct sl_error *err)
-{
-    const struct opened *o = opaque;
-
-    return sl_remote_source(o->remote, out, err);
-}
-
-/* What viewers are told of a fault of the origin. */
-static int http_status_of(enum sl_http_fault fault)
-{
-    switch (fault) {
-    case SL_HTTP_FINE:
-        return 0;
-    case SL_HTTP_REFUSED:
-        return 403;
-    case SL_HTTP_MISSING:
-        return 404;
-    case SL_HTTP_TIMEOUT:
-        return 504;
-    default:
-        return 502;
-    }
-}
-
-static enum sl_status open_remote(const struct engine *e, const struct sl_media_input *input,
+static enum sl_status open_origin(const struct engine *e, const struct sl_media_input *input,
                                   const struct sl_cancel *cancel, struct opened *o,
                                   struct sl_error *err)
 {
-    struct sl_http_field fields[FIELDS_MAX];
-    const struct sl_http_facts *facts;
-    atomic_int fault = SL_HTTP_FINE;
-    struct sl_http_params params = {
+    struct sl_origin_params params = {
         .url = input->url,
         .name = input->name,
-        .fields = fields,
         .field_count = input->header_count,
-        .guarded = true,
-        .private_too = e->remote.private_too,
         .allowed = input->allowed,
         .allowed_opaque = input->allowed_opaque,
-        .timeout = e->remote.timeout,
         .cancel = cancel,
-        .fault = &fault,
     };
-    enum sl_status status;
 
-    if (!e->blocks || input->header_count > FIELDS_MAX) {
-        return sl_fail(err, SL_EINVAL, input->name, "no addresses are expected here");
+    if (!e->origins || input->header_count > SL_ORIGIN_FIELDS_MAX) {
+        return sl_fail(err, SL_EINVAL, input->name, "no such address is expected here");
     }
     for (size_t i = 0; i < input->header_count; i++) {
-        fields[i] = (struct sl_http_field){input->headers[i].name, input->headers[i].value};
+        params.field_names[i] = input->headers[i].name;
+        params.field_values[i] = input->headers[i].value;
     }
-    status = sl_remote_open(&o->remote, &params, e->blocks, err);
-    if (status != SL_OK) {
-        *input->fault = http_status_of((enum sl_http_fault)atomic_load(&fault));
-        return status;
-    }
-    facts = sl_remote_facts(o->remote);
-    (void)snprintf(o->revision, sizeof o->revision, "%" PRId64 "\n%s\n%s", facts->size, facts->tag,
-                   facts->modified);
-    return SL_OK;
+    return sl_origin_open(&o->origin, e->origins, &params, input->fault, err);
 }
 
 static const char *engine_revision(void *source)
 {
     const struct opened *o = source;
 
-    return o->revision;
+    return sl_origin_revision(o->origin);
 }
 
 static int engine_fault(void *source)
 {
     const struct opened *o = source;
 
-    return o->remote ? http_status_of(sl_remote_fault(o->remote)) : 0;
+    return o->origin ? sl_origin_fault(o->origin) : 0;
 }
 
 /* ---- opening ------------------------------------------------------------------------------- */
@@ -164,7 +119,7 @@ static void engine_close(void *source)
     struct opened *o = source;
 
     sl_vod_destroy(&o->vod);
-    sl_remote_destroy(&o->remote);
+    sl_origin_destroy(&o->origin);
     sl_file_unref(&o->file);
     sl_free(o);
 }
@@ -176,7 +131,7 @@ static enum sl_status engine_open(const void *opaque, const struct sl_media_inpu
     const struct engine *e = opaque;
     struct sl_vod_params params = {
         .where = input->name,
-        .open = input->file ? source_open : remote_open,
+        .open = input->file ? source_open : sl_origin_source,
         .log = e->log,
     };
     struct opened *o = sl_alloc_zero(sizeof *o);
@@ -187,13 +142,13 @@ static enum sl_status engine_open(const void *opaque, const struct sl_media_inpu
         return sl_fail_memory(err);
     }
     o->file = input->file ? sl_file_ref(input->file) : NULL;
-    params.opaque = o;
     if (!o->file) {
-        status = open_remote(e, input, cancel, o, err);
+        status = open_origin(e, input, cancel, o, err);
     }
+    params.opaque = o->file ? (void *)o : o->origin;
     if (status == SL_OK) {
         status = sl_vod_open(&o->vod, &params, cancel, err);
-        if (o->remote && engine_fault(o)) {
+        if (engine_fault(o)) {
             *input->fault = engine_fault(o);
             status = status == SL_OK
                          ? sl_fail(err, SL_EIO, input->name, "the origin failed on the way")
@@ -425,12 +380,12 @@ static void engine_destroy(const void *opaque)
 {
     struct engine *e = (struct engine *)opaque;
 
-    sl_blocks_destroy(&e->blocks);
+    sl_origins_destroy(&e->origins);
     sl_free(e);
 }
 
 enum sl_status sl_serve_media_engine(struct sl_media_engine *out,
-                                     const struct sl_serve_media_remote *remote,
+                                     const struct sl_origins_params *origins,
                                      const struct sl_log *log, struct sl_error *err)
 {
     struct engine *e = sl_alloc_zero(sizeof *e);
@@ -440,9 +395,8 @@ enum sl_status sl_serve_media_engine(struct sl_media_engine *out,
         return sl_fail_memory(err);
     }
     e->log = log;
-    e->remote = *remote;
-    if (remote->memory > 0) {
-        status = sl_blocks_create(&e->blocks, (size_t)remote->memory, err);
+    if (origins->memory > 0) {
+        status = sl_origins_create(&e->origins, origins, err);
     }
     if (status != SL_OK) {
         engine_destroy(e);
