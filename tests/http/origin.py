@@ -115,8 +115,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Origin:
-    def __init__(self, root):
-        self.server = Server(("127.0.0.1", 0), Handler)
+    def __init__(self, root, host="127.0.0.1"):
+        self.host, self.server = host, Server((host, 0), Handler)
         self.server.root = pathlib.Path(root)
         self.server.lock = threading.Lock()
         self.server.stopping = threading.Event()
@@ -135,7 +135,7 @@ class Origin:
             return list(self.server.requests)
 
     def url(self, path, user=""):
-        return f"http://{user}127.0.0.1:{self.port}/{path}"
+        return f"http://{user}{self.host}:{self.port}/{path}"
 
     def __enter__(self):
         return self

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sources on the web: what is allowed, what an origin may do, what a viewer learns."""
+import ctypes
+import fcntl
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import time
+import traceback
 from urllib.parse import quote, urljoin
 
 import pytest
@@ -255,6 +260,50 @@ def test_proxies_of_the_environment(film, origin, monkeypatch):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     with Server(None, *allow(origin), "--allow-source-private") as server:
         assert server.get(target(origin, "source/0.m4s")).status == 200
+
+
+def in_network_of_its_own(address, check):
+    """Runs check in a process whose only interface is lo, with a public address besides its own."""
+    child = os.fork()
+    if child == 0:  # it never returns
+        code = 1
+        try:
+            flags = 0x40000000 | (0 if os.geteuid() == 0 else 0x10000000)  # CLONE_NEWNET, CLONE_NEWUSER
+            if ctypes.CDLL(None).unshare(flags) != 0:
+                code = 77
+                return
+            with socket.socket() as s:
+                for name, a in (("lo", "127.0.0.1"), ("lo:1", address)):
+                    inet = struct.pack("16sHH4s8x", name.encode(), socket.AF_INET, 0, socket.inet_aton(a))
+                    fcntl.ioctl(s, 0x8916, inet)  # SIOCSIFADDR
+                    fcntl.ioctl(s, 0x8914, struct.pack("16sH14x", name.encode(), 0x41))  # SIOCSIFFLAGS: UP, RUNNING
+            check()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_redirect_out_of_the_public(film):
+    """Each address is looked at, not the first one alone."""
+    public = "1.2.3.4"
+
+    def check():
+        with Origin(film, public) as out, Origin(film) as inside, \
+                Server(None, "--allow-source", "*://*:*/*", "--source-timeout", "10") as server:
+            assert server.get(target(out, "source/0.m4s")).status == 200  # it is public, as far as anybody knows
+            for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[::1]", "10.1.2.3"):
+                out.server.target = f"http://{host}:{inside.port}/ranges/film.mkv"
+                response = server.get(target(out, "source/0.m4s", kind="to", h_X=host))
+                assert response.status == 403, (host, response.body)
+            assert not inside.requests and inside.server.connections == 0
+
+    code = in_network_of_its_own(public, check)
+    if code == 77:
+        pytest.skip("no network namespaces here")
+    assert code == 0
 
 
 def test_off(film, origin):
