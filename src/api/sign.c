@@ -146,7 +146,7 @@ static enum sl_status seal(const char *url, const struct sl_sign_params *params,
 static enum sl_status sign(const char *url, const struct sl_sign_params *params, char *out,
                            uint32_t size, struct sl_error *err)
 {
-    char path[SL_SERVE_PATH_MAX + 1], scope[SL_SERVE_PATH_MAX + 1];
+    char path[SL_SERVE_PATH_MAX + 1] = "", scope[SL_SERVE_PATH_MAX + 1] = "";
     struct sl_sign_key key = {0};
     struct sl_client client = {.port = 0};
     const char *address = params->address[0] ? client.text : NULL;

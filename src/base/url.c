@@ -55,7 +55,7 @@ static char decoded(const char *p, size_t left, size_t *taken)
     *taken = 1;
     if (p[0] == '%' && left >= 3) {
         *taken = 3;
-        return (char)(hex_value(p[1]) << 4 | hex_value(p[2]));
+        return (char)((unsigned)hex_value(p[1]) << 4 | (unsigned)hex_value(p[2]));
     }
     return p[0];
 }

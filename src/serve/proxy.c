@@ -243,7 +243,9 @@ static void write_source(struct sl_text query, struct sl_writer *out)
 {
     struct sl_text name, value, all = query;
     const char *joint = "";
-    char text[FIELD_VALUE_MAX > SL_URL_MAX ? FIELD_VALUE_MAX + 1 : SL_URL_MAX + 1];
+    char text[SL_URL_MAX + 1]; /* no part is longer */
+
+    _Static_assert(FIELD_VALUE_MAX <= SL_URL_MAX, "a value would be left out");
 
     while (sl_query_next(&all, &name, &value)) {
         if (names_source(name) && sl_query_decode(value, text, sizeof text) >= 0) {

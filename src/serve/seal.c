@@ -77,8 +77,9 @@ enum sl_status sl_seal_text(const struct sl_seal *seal, const char *text, struct
         return sl_fail(err, SL_EINVAL, NULL, "%zu bytes, 1 to %d are expected", length,
                        SL_SEAL_TEXT_MAX);
     }
-    memset(plain, '&', size);
-    memcpy(plain, text, length);
+    memcpy(plain, text,
+           length); /* NOLINT(bugprone-not-null-terminated-result): a size goes along */
+    memset(plain + length, '&', size - length);
     token[0] = VERSION;
     if (getrandom(token + 1, SL_SEAL_NONCE, 0) != SL_SEAL_NONCE) {
         return sl_fail_errno(err, errno, NULL, "no random bytes");

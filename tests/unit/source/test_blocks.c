@@ -6,7 +6,7 @@
 #include "source/blocks.h"
 #include "unit.h"
 
-#define LIMIT (4 * (SL_BLOCK_SIZE + 256))
+#define LIMIT ((size_t)4 * (SL_BLOCK_SIZE + 256))
 
 static const char name[] = "0123456789abcdef", other[] = "fedcba9876543210";
 

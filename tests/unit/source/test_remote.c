@@ -172,7 +172,7 @@ static void test_reading(void **state)
     (void)state;
     atomic_store(&shared->connections, 0);
     atomic_store(&shared->requests, 0);
-    assert_int_equal(sl_blocks_create(&blocks, 2 * SIZE, NULL), SL_OK);
+    assert_int_equal(sl_blocks_create(&blocks, (size_t)2 * SIZE, NULL), SL_OK);
     assert_int_equal(open_at(&r, blocks, "ranges", true, NULL), SL_OK);
     assert_true(sl_remote_facts(r)->size == SIZE);
     assert_int_equal(sl_remote_source(r, &a, NULL), SL_OK);
