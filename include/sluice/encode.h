@@ -326,7 +326,8 @@ struct sl_encoder_backend_info {
     const char *licence;  /**< SPDX expression of what is called */
 };
 /**
- * The backend number @p index in the order in which "auto" tries them for latency sync.
+ * The backend number @p index in the order in which "auto" tries them for latency sync
+ * at an average bitrate.
  * Returns: SL_EOF past the last one. Thread-safety: any thread.
  */
 SL_NODISCARD SL_API enum sl_status

@@ -38,9 +38,10 @@ struct output {
     int fd;
     const char *name;
     enum way way;
-    bool socket;
-    /* Ranges for a socket are gathered in a pipe, so that many of them go out by one call: TCP then
-     * has whole segments to make, and a fifth less to do. */
+    bool gathers;
+    /* Ranges for a socket or a pipe are gathered in a pipe of our own, so that many of them go out
+     * by one call: TCP then has whole segments to make, and who waits at the other end is woken
+     * once. */
     int relay[2];
     size_t relayed; /* bytes in it */
 };
@@ -153,12 +154,15 @@ static enum sl_status empty_relay(struct output *o, bool more, struct sl_error *
 /* Whether there is a pipe, or one can be had. */
 static bool have_relay(struct output *o)
 {
-    if (o->way != WAY_SENDFILE || !o->socket || o->relay[0] >= 0) {
-        return o->way == WAY_SENDFILE && o->relay[0] >= 0;
+    if (o->way != WAY_SENDFILE && o->way != WAY_SPLICE) {
+        return false;
+    }
+    if (!o->gathers || o->relay[0] >= 0) {
+        return o->relay[0] >= 0;
     }
     if (pipe2(o->relay, O_CLOEXEC) < 0) {
         o->relay[0] = o->relay[1] = -1;
-        o->socket = false; /* not asked for again */
+        o->gathers = false; /* not asked for again */
         return false;
     }
     (void)fcntl(o->relay[1], F_SETPIPE_SZ, RELAY_ROOM);
@@ -325,7 +329,7 @@ enum sl_status sl_chain_write(const struct sl_chain *c, int fd, const char *name
     struct batch batch;
     enum sl_status status = SL_OK;
 
-    o.socket = o.way == WAY_SENDFILE;
+    o.gathers = o.way == WAY_SENDFILE || o.way == WAY_SPLICE;
     for (size_t i = 0; status == SL_OK && i < c->count;) {
         size_t taken = 0;
 

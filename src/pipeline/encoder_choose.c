@@ -11,8 +11,10 @@
 #define CODERS_MAX 64 /* bits of sl_encoder.failed */
 
 /* Live pictures go to a device where there is one; software follows by what it costs at equal
- * quality (docs/bench-latency.md). */
-static const char *const live_order[] = {"nvenc", "videotoolbox", "x264", "openh264", "x265"};
+ * quality (docs/bench-latency.md): openh264 before x264, where it can do what is asked. It has no
+ * constant quality but a constant quantiser, and keeps no buffer. */
+static const char *const live_order[] = {"nvenc", "videotoolbox", "openh264", "x264", "x265"};
+static const char *const exact_order[] = {"nvenc", "videotoolbox", "x264", "openh264", "x265"};
 
 /* Reasons one after the other, "x264: …; nvenc: …", as far as there is room. */
 static void add_reason(char *text, size_t size, const char *name, const char *reason)
@@ -33,15 +35,22 @@ static bool is_video_of(const struct sl_coder_ops *ops, enum sl_codec codec)
     return ops->kind == SL_KIND_VIDEO && ops->codec == codec && ops->caps;
 }
 
+static bool by_bitrate_alone(const struct sl_encode_params *p)
+{
+    return p->latency == SL_LATENCY_SYNC && p->rate == SL_RATE_VBR && p->maxrate == 0 &&
+           p->buffer == 0;
+}
+
 static size_t rank(const struct sl_encoder *e, size_t index)
 {
     const struct sl_coder_ops *ops = sl_coders()[index];
+    const char *const *order = by_bitrate_alone(&e->encode) ? live_order : exact_order;
     size_t count = sizeof live_order / sizeof live_order[0];
     if (e->encode.latency == SL_LATENCY_LOOKAHEAD) {
         return (ops->caps->flags & SL_BACKEND_HARDWARE) != 0 ? count + index : index;
     }
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(live_order[i], ops->name) == 0) {
+        if (strcmp(order[i], ops->name) == 0) {
             return i;
         }
     }
@@ -270,7 +279,11 @@ enum sl_status sl_encoder_list(size_t index, struct sl_encoder_backend_info *inf
 {
     static const enum sl_codec codecs[] = {SL_CODEC_H264, SL_CODEC_HEVC};
     for (size_t c = 0; c < sizeof codecs / sizeof codecs[0]; c++) {
-        struct sl_encoder e = {.codec = codecs[c]}; /* rank() looks at its latency */
+        /* What rank() looks at. */
+        struct sl_encoder e = {
+            .codec = codecs[c],
+            .encode = {.latency = SL_LATENCY_SYNC, .rate = SL_RATE_VBR},
+        };
         size_t at = 0, i = 0;
         for (bool any = true; next_of(&e, &at, any, &i); any = false) {
             if (index-- > 0) {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/direct.h"
 #include "base/error.h"
 #include "base/publish.h"
 #include "pipeline/remux_run.h"
@@ -14,10 +15,21 @@
 #define PIPE_ROOM (1 << 20) /* what an unprivileged process may ask for (pipe(7)) */
 
 struct sink {
-    struct sl_publish *file; /* or */
+    struct sl_publish *file;  /* or fd */
+    struct sl_direct *direct; /* into the file; NULL: by the page cache */
     int fd;
     const char *name;
 };
+
+static enum sl_status write_piece(const struct sink *s, const struct sl_chain *piece,
+                                  struct sl_error *err)
+{
+    if (s->direct) {
+        return sl_direct_chain(s->direct, piece, err);
+    }
+    return s->file ? sl_publish_chain(s->file, piece, err)
+                   : sl_chain_write(piece, s->fd, s->name, err);
+}
 
 static enum sl_status write_all(struct sl_remux *r, const struct sink *s, struct sl_error *err)
 {
@@ -27,8 +39,7 @@ static enum sl_status write_all(struct sl_remux *r, const struct sink *s, struct
         sl_chain_init(&piece);
         st = sl_remux_next(r, &piece, err);
         if (st == SL_OK) {
-            st = s->file ? sl_publish_chain(s->file, &piece, err)
-                         : sl_chain_write(&piece, s->fd, s->name, err);
+            st = write_piece(s, &piece, err);
         }
         sl_chain_clear(&piece);
     }
@@ -116,7 +127,14 @@ static enum sl_status to_path(struct sl_remux *r, const char *path, struct sl_er
         return sl_fail(err, SL_EINVAL, "faststart", "needs an output that is a file");
     }
     widen_pipe(sl_publish_fd(s.file));
-    st = write_all(r, &s, err);
+    st = sl_direct_open(&s.direct, sl_publish_fd(s.file), path, false, err);
+    if (st == SL_OK) {
+        st = write_all(r, &s, err);
+    }
+    if (st == SL_OK && s.direct) {
+        st = sl_direct_close(&s.direct, err);
+    }
+    sl_direct_abort(&s.direct);
     if (st == SL_OK && r->front.size > 0) {
         st = write_front(r, &s, err);
     }

@@ -77,8 +77,8 @@ enum sl_status sl_seal_text(const struct sl_seal *seal, const char *text, struct
         return sl_fail(err, SL_EINVAL, NULL, "%zu bytes, 1 to %d are expected", length,
                        SL_SEAL_TEXT_MAX);
     }
-    memcpy(plain, text,
-           length); /* NOLINT(bugprone-not-null-terminated-result): a size goes along */
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): its size goes along */
+    memcpy(plain, text, length);
     memset(plain + length, '&', size - length);
     token[0] = VERSION;
     if (getrandom(token + 1, SL_SEAL_NONCE, 0) != SL_SEAL_NONCE) {
