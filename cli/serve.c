@@ -71,7 +71,7 @@ static void announce(const struct serve_command *c, unsigned port)
 {
     const char *what = c->root              ? c->root
                        : c->params.media[0] ? c->params.media
-                                            : c->params.allow_source[0];
+                                            : "sources on the web";
     const char *listen = c->params.listen;
 
     if (strncmp(listen, "unix:", 5) == 0) {
