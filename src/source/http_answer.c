@@ -71,7 +71,7 @@ size_t sl_http_on_header(char *line, size_t one, size_t size, void *opaque)
     }
     if (size > 5 &&
         strncasecmp(line, "HTTP/", 5) == 0) { /* of a redirect, or the one that counts */
-        h->barred = false; /* another address of the name was good */
+        h->barred = false;                    /* another address of the name was good */
         h->range_from = -1;
         h->range_total = -1;
         h->answer.tag[0] = h->answer.modified[0] = '\0';
