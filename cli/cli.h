@@ -18,9 +18,11 @@ int cmd_layers(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_remux(int argc, char **argv);
+int cmd_runs(int argc, char **argv);
 int cmd_schedule(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_sign(int argc, char **argv);
+int cmd_store(int argc, char **argv);
 
 /* What sl_log messages go through: "sluice: text" on standard error, as verbose as asked for. */
 extern const struct sl_log cli_log;
@@ -41,6 +43,8 @@ struct cli_command {
     /* Options that belong to the command line alone; NULL-terminated, without "--". Each takes a
      * value where it ends in '='. */
     const char *const *own;
+    /* Letters for own options: "r:recursive"; NULL-terminated, or NULL. They win over -q and -v. */
+    const char *const *letters;
 };
 
 /* Walks the command line. Options of the table go into params; own ones and operands to

@@ -19,6 +19,9 @@ static int help(const struct cli_command *c)
     for (size_t i = 0; c->own && c->own[i]; i++) {
         printf("  --%s%s\n", c->own[i], strchr(c->own[i], '=') ? "…" : "");
     }
+    for (size_t i = 0; c->letters && c->letters[i]; i++) {
+        printf("  -%c                         --%s\n", c->letters[i][0], c->letters[i] + 2);
+    }
     printf("  -v, -q                     say more, say less\n"
            "  -h, --help                 this text\n\nExample:\n  %s\n",
            c->example);
@@ -103,6 +106,39 @@ static int long_option(struct walk *w, const char *text)
     return set(w, key, value);
 }
 
+/* What the letter stands for among the command's own, or NULL. */
+static const char *letter_option(const struct cli_command *c, char letter, bool *takes_value)
+{
+    for (size_t i = 0; c->letters && c->letters[i]; i++) {
+        if (c->letters[i][0] == letter) {
+            const char *name = c->letters[i] + 2;
+            return own_option(c, name, strlen(name), takes_value) ? name : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* -r, -rq, -o FILE, -oFILE where the command has such letters. *known: it has. */
+static int letters(struct walk *w, const char *arg, bool *known)
+{
+    bool takes_value = false;
+    int done = -1;
+    *known = letter_option(w->command, arg[1], &takes_value) != NULL;
+    for (const char *p = arg + 1; *known && *p && done < 0; p++) {
+        const char *name = letter_option(w->command, *p, &takes_value);
+        if (!name) {
+            return usage(w->command, "%s is not an option", arg);
+        }
+        if (takes_value) {
+            const char *value = p[1] ? p + 1 : w->at + 1 < w->argc ? w->argv[++w->at] : NULL;
+            return value ? w->handle(w->opaque, name, value)
+                         : usage(w->command, "%s needs a value", arg);
+        }
+        done = w->handle(w->opaque, name, NULL);
+    }
+    return done;
+}
+
 int cli_parse(const struct cli_command *command, int argc, char **argv, void *params,
               int (*handle)(void *opaque, const char *key, const char *value), void *opaque)
 {
@@ -110,6 +146,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, void *pa
     bool operands_only = false;
     for (w.at = 1; w.at < argc; w.at++) {
         const char *arg = argv[w.at];
+        bool known = false;
         int done;
         if (operands_only || arg[0] != '-' || !arg[1]) {
             done = handle(opaque, NULL, arg);
@@ -118,6 +155,8 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, void *pa
             continue;
         } else if (arg[1] == '-') {
             done = long_option(&w, arg + 2);
+        } else if (done = letters(&w, arg, &known), known) {
+            /* it was the command's own */
         } else if (!strcmp(arg, "-h")) {
             done = help(command);
         } else if (!strcmp(arg, "-v") || !strcmp(arg, "-q")) {

@@ -71,6 +71,7 @@ static void announce(const struct serve_command *c, unsigned port)
 {
     const char *what = c->root              ? c->root
                        : c->params.media[0] ? c->params.media
+                       : c->params.store[0] ? c->params.store
                                             : "sources on the web";
     const char *listen = c->params.listen;
 
@@ -137,7 +138,7 @@ int cmd_serve(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    if (!c.root && !c.params.media[0] && c.params.allow_source_count == 0) {
+    if (!c.root && !c.params.media[0] && !c.params.store[0] && c.params.allow_source_count == 0) {
         (void)fprintf(stderr, "sluice: no directory is named (see: sluice serve --help)\n");
         return CLI_USAGE;
     }

@@ -9,6 +9,7 @@ import { Ladders } from './ladders.js';
 import { addressOf, Library } from './library.js';
 import { Player } from './player.js';
 import { positionOf, remember } from './resume.js';
+import { addressOf as addressOfRun, Runs } from './runs.js';
 import { signed } from './signature.js';
 
 const LIST_EVERY = 15000;
@@ -18,10 +19,12 @@ const REMEMBER_EVERY = 5000;
 const player = new Player(video);
 const ladders = new Ladders();
 const library = new Library(showLists);
+const runs = new Runs();
 const { title: siteTitle } = document;
 
 let address = null; // of what is loaded
 let film = null; // its path, where it is of the library
+let followed = null; // the run that plays
 let remembered = 0; // when its position was
 
 // --- what is shown -------------------------------------------------------------------------------
@@ -69,12 +72,16 @@ function showStats() {
 }
 
 function showLists() {
-  const count = [ladders.library ? library.count : '',
-    ladders.library && ladders.list.length === 0 ? '' : ladders.count].filter(Boolean).join(', ');
+  const others = ladders.library || ladders.runs;
+  const count = [ladders.library ? library.count : '', ladders.runs ? runs.count : '',
+    others && ladders.list.length === 0 ? '' : ladders.count].filter(Boolean).join(', ');
 
   ladders.show(address);
+  if (ladders.runs) runs.show(followed);
+  $('runs').hidden = !ladders.runs;
+  $('lists').hidden = $('runs').hidden && $('ladder-nav').hidden;
   $('library').hidden = !ladders.library;
-  $('player').hidden = ladders.library && !address;
+  $('player').hidden = others && !address;
   if ($('summary').textContent !== count) $('summary').textContent = count;
 }
 
@@ -119,31 +126,42 @@ function load(url, path, start) {
   showEverything();
 }
 
+function forget() {
+  rememberPosition();
+  film = null;
+  followed = null;
+  runs.follow(null);
+  delete main.dataset.film;
+  delete main.dataset.ladder;
+}
+
 // A ladder's address is relative to the page, and stays on this server.
 function openLadder(url) {
   if (!URL.canParse(url, document.baseURI)
     || new URL(url, document.baseURI).origin !== window.location.origin) return;
-  rememberPosition();
-  film = null;
-  delete main.dataset.film;
+  forget();
   main.dataset.ladder = url;
   load(url, nameOf(url), 0);
 }
 
 function openFilm(path) {
-  rememberPosition();
+  forget();
   film = path;
-  delete main.dataset.ladder;
   main.dataset.film = path;
   load(addressOf(path), path, positionOf(path));
 }
 
+// What is live is followed where it is; what is over begins at its beginning.
+function openRun(id) {
+  forget();
+  followed = id;
+  runs.follow(id);
+  load(addressOfRun(id), id, runs.stateOf(id) === 'running' ? -1 : 0);
+}
+
 function close() {
-  rememberPosition();
+  forget();
   address = null;
-  film = null;
-  delete main.dataset.ladder;
-  delete main.dataset.film;
   player.close();
   setState('idle');
   document.title = siteTitle;
@@ -169,9 +187,11 @@ function toggle() {
 // What the page's own address names. False: nothing.
 function openAsked() {
   const query = new URLSearchParams(window.location.search);
-  const asked = { ladder: query.get('ladder'), film: query.get('media') };
+  const asked = { ladder: query.get('ladder'), film: query.get('media'), run: query.get('run') };
 
-  if (asked.film && ladders.library) {
+  if (asked.run && ladders.runs) {
+    if (asked.run !== followed) openRun(asked.run);
+  } else if (asked.film && ladders.library) {
     if (asked.film !== film) openFilm(asked.film);
   } else if (asked.ladder) {
     if (asked.ladder !== address) openLadder(asked.ladder);
@@ -231,37 +251,42 @@ function follow(list, selector, open) {
   });
 }
 follow('ladders', 'a[data-ladder]', (link) => openLadder(link.dataset.ladder));
+follow('runs-list', 'a[data-run]', (link) => openRun(link.dataset.run));
+runs.onChange = showLists;
 follow('library-list', 'a[data-path]', (link) => {
   openFilm(link.dataset.path);
   $('player').scrollIntoView({ block: 'start' });
   $('player').focus({ preventScroll: true });
 });
 window.addEventListener('popstate', () => {
-  if (!openAsked() && ladders.library && address) close();
+  if (!openAsked() && (ladders.library || ladders.runs) && address) close();
 });
 
 // --- start ---------------------------------------------------------------------------------------
 
 async function refresh() {
   await ladders.refresh();
+  if (ladders.runs) await runs.refresh();
   showLists();
   if (ladders.library) await library.refresh();
 }
 
 async function start() {
   await ladders.refresh();
+  if (ladders.runs) await runs.refresh();
   showLists();
-  if (!openAsked() && !ladders.library) {
+  if (!openAsked() && !ladders.library && !ladders.runs) {
     const url = ladders.list.find((l) => l.path === '')?.url ?? ladders.newest?.url;
     if (url) openLadder(url);
   }
   if (ladders.library) await library.refresh();
   setInterval(showStats, 500);
   for (;;) {
-    const pause = ladders.list.length > 0 || ladders.library ? LIST_EVERY : LIST_EVERY_EMPTY;
+    const pause = (ladders.list.length > 0 || ladders.library) && !ladders.runs
+      ? LIST_EVERY : LIST_EVERY_EMPTY;
     await new Promise((resolve) => { setTimeout(resolve, pause); });
     if (document.visibilityState === 'visible') await refresh();
-    if (!address && !ladders.library && ladders.list.length > 0) openLadder(ladders.list[0].url);
+    if (!address && !ladders.library && !ladders.runs && ladders.list.length > 0) openLadder(ladders.list[0].url);
   }
 }
 

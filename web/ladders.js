@@ -9,6 +9,8 @@ export class Ladders {
 
   library = false; // whether the server has one
 
+  runs = false; // whether it knows of runs
+
   refused = false; // it takes a signed link, or one that has not expired
 
   async refresh() {
@@ -16,9 +18,10 @@ export class Ladders {
       const answer = await fetch(signed('_sluice/ladders.json'), { cache: 'no-store' });
       this.refused = [403, 410].includes(answer.status);
       if (!answer.ok) return;
-      const { ladders, library } = await answer.json();
+      const { ladders, library, runs } = await answer.json();
       this.list = ladders;
       this.library = library === true;
+      this.runs = runs === true;
     } catch {
       // the server is away; the next look finds it again
     }
@@ -48,7 +51,7 @@ export class Ladders {
     $('ladders').replaceChildren(...items);
     $('empty').hidden = items.length > 0 || this.refused;
     $('refused').hidden = !this.refused;
-    $('ladder-nav').hidden = this.library && items.length === 0;
+    $('ladder-nav').hidden = (this.library || this.runs) && items.length === 0;
     main.dataset.ladders = String(items.length);
   }
 }

@@ -26,13 +26,13 @@ export class Player extends EventTarget {
   }
 
   // Seconds from which to begin. A ladder that still grows holds everything from its start; watching
-  // it begins there.
+  // it begins there. -1: where it is live.
   load(url, start = 0) {
     this.close();
     this.recoveries = 0;
     if (this.native) {
       this.video.src = url;
-      this.video.addEventListener('loadedmetadata', () => { this.video.currentTime = start; },
+      if (start >= 0) this.video.addEventListener('loadedmetadata', () => { this.video.currentTime = start; },
         { once: true });
       this.#tell('ready');
       return;
@@ -46,6 +46,7 @@ export class Player extends EventTarget {
       startPosition: start,
       backBufferLength: 60,
       lowLatencyMode: false,
+      manifestLoadPolicy: patient(Hls.DefaultConfig.manifestLoadPolicy),
       playlistLoadPolicy: patient(Hls.DefaultConfig.playlistLoadPolicy),
       fragLoadPolicy: patient(Hls.DefaultConfig.fragLoadPolicy),
     });

@@ -38,6 +38,7 @@ enum sl_status {
     SL_ECANCELLED = 8,   /**< stopped on request */
     SL_ENOTFOUND = 9,    /**< the named thing does not exist */
     SL_EEXIST = 10,      /**< the named thing exists and would be overwritten */
+    SL_EBUSY = 11, /**< not now, for a reason that can pass: the same call may be tried again */
 };
 
 /** One error, as it is shown to a person. Zero-initialise before use. */

@@ -21,14 +21,16 @@ extern "C" {
 struct sl_serve_params {
     uint32_t struct_size; /**< set by sl_serve_params_default() */
     char root[4096];      /**< the directory to serve; nothing outside of it is ever opened; may be
-                               empty where media or allow_source
-                               is set */
+                               empty where media, store or allow_source is set */
     char media[4096];     /**< the directory whose media files are streamed below /media/; empty:
                                none */
-    char listen[128];     /**< address or host name to listen on, or "unix:" and a path */
-    int64_t port;         /**< 0: any free one, see sl_server_port() */
-    int64_t threads;      /**< event loops; 0: one per processor */
-    int64_t connections;  /**< most connections at a time; what comes on top is told 503 */
+    char store[4096];     /**< content store (sluice/store.h), at /ipfs/ and /runs; empty: none */
+    char registry[4096]; /**< where its runs are registered: a file, or postgres://…; empty: a file
+                              in the store's directory */
+    char listen[128];    /**< address or host name to listen on, or "unix:" and a path */
+    int64_t port;        /**< 0: any free one, see sl_server_port() */
+    int64_t threads;     /**< event loops; 0: one per processor */
+    int64_t connections; /**< most connections at a time; what comes on top is told 503 */
     struct sl_rational header_timeout; /**< seconds from a request's first byte to its last */
     struct sl_rational idle_timeout;   /**< seconds between requests */
     struct sl_rational write_timeout;  /**< seconds in which a reader must take 1 KiB for each */

@@ -17,8 +17,10 @@
 #include <sluice/options.h>
 #include <sluice/probe.h>
 #include <sluice/remux.h>
+#include <sluice/runs.h>
 #include <sluice/schedule.h>
 #include <sluice/serve.h>
+#include <sluice/store.h>
 
 #ifdef __cplusplus
 extern "C" {

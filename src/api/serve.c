@@ -74,7 +74,8 @@ enum sl_status sl_server_open(struct sl_server **out, const struct sl_serve_para
     if (!is_terminated(params)) {
         return sl_fail(err, SL_EINVAL, NULL, "a text in the settings has no end");
     }
-    if (!params->root[0] && !params->media[0] && params->allow_source_count == 0) {
+    if (!params->root[0] && !params->media[0] && !params->store[0] &&
+        params->allow_source_count == 0) {
         return sl_fail(err, SL_EINVAL, "root", "a directory is expected");
     }
     if (!is_text(params->listen, sizeof params->listen)) {

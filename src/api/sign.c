@@ -10,6 +10,7 @@
 #include "api/params.h"
 #include "base/error.h"
 #include "serve/client.h"
+#include "serve/gateway_path.h"
 #include "serve/path.h"
 #include "serve/proxy.h"
 
@@ -77,6 +78,16 @@ static enum sl_status path_of(const char *url, char path[SL_SERVE_PATH_MAX + 1],
     path[0] = '/';
     if (length == 7 && memcmp(start, "/media/", 7) == 0) { /* the one directory that answers */
         memcpy(path, "/media/", 8);
+        return SL_OK;
+    }
+    if (sl_gateway_is((struct sl_text){start, length})) {
+        struct sl_gateway_ask ask;
+        const char *detail;
+
+        if (sl_gateway_parse_path((struct sl_text){start, length}, &ask, &detail) != 0) {
+            return sl_fail(err, SL_EINVAL, url, "%s", detail ? detail : "this is no such path");
+        }
+        sl_gateway_signed_path(&ask, path + 1);
         return SL_OK;
     }
     if (length == 0 || start[0] != '/' || sl_path_decode(start, length, path + 1) != 0) {

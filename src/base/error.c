@@ -23,6 +23,7 @@ const char *sl_status_name(enum sl_status status)
         [SL_ECANCELLED] = "cancelled",
         [SL_ENOTFOUND] = "not found",
         [SL_EEXIST] = "exists already",
+        [SL_EBUSY] = "busy, try again",
     };
 
     if ((unsigned)status >= sizeof(names) / sizeof(names[0])) {

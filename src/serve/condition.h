@@ -7,7 +7,7 @@
 
 /* What is known of the bytes that are about to be sent. */
 struct sl_validators {
-    char etag[64];    /* quoted, strong */
+    char etag[160];   /* quoted, strong */
     int64_t modified; /* seconds since 1970; -1: not known */
 };
 

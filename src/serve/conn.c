@@ -128,6 +128,27 @@ static void on_made(struct sl_waiter *w)
     }
 }
 
+void sl_conn_job_done(struct sl_job *j)
+{
+    struct sl_conn *c = j->opaque;
+
+    if (c->state == SL_CONN_WAITING) {
+        struct sl_visit visit = visit_of(c);
+        struct sl_reply reply;
+
+        sl_reply_init(&reply);
+        j->ops->reply(j, &c->loop->server->site, &visit, &reply);
+        if (reply.chunked && reply.status == 200) { /* it goes on making chunks */
+            reply.job = c->job;
+            c->job = NULL;
+        }
+        sl_job_leave(&c->job);
+        sl_conn_send(c, &reply);
+    } else if (sl_conn_take_chunk(c) == 0) {
+        finish_answer(c);
+    }
+}
+
 static void on_ahead(struct sl_waiter *w)
 {
     sl_answer_unref(&w->answer); /* it is in the cache now */
@@ -150,15 +171,21 @@ static void answer(struct sl_conn *c)
         return;
     }
     sl_site_answer(&server->site, &visit, &reply);
-    if (!reply.want) {
+    if (!reply.want && (!reply.job || reply.status != 0)) {
         sl_conn_send(c, &reply);
         return;
     }
     c->want = reply.want;
+    c->job = reply.job;
     reply.want = NULL;
+    reply.job = NULL;
     sl_reply_clear(&reply);
     c->state = SL_CONN_WAITING;
     (void)event_del(c->timer);
+    if (c->job) {
+        sl_job_step(c->job, &c->loop->later, sl_conn_job_done, c);
+        return;
+    }
     if (sl_media_request(server->site.media, c->want, c->request.method == SL_METHOD_HEAD,
                          &c->waiter)) {
         answer_made(c);
@@ -325,6 +352,8 @@ void sl_conn_stop(struct sl_conn *c)
     if (c->state == SL_CONN_GREETING ||
         (c->state == SL_CONN_READING && !sl_request_begun(&c->request))) {
         destroy(c);
+    } else if (c->job) {
+        sl_job_hurry(c->job);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "serve/body.h"
 #include "serve/client.h"
+#include "serve/later.h"
 #include "serve/loop.h"
 #include "serve/media.h"
 #include "serve/reply.h"
@@ -49,6 +50,7 @@ struct sl_conn {
     struct sl_waiter ahead[SL_CONN_AHEAD];
     size_t ahead_next;
     struct sl_media_stream *stream;
+    struct sl_job *job; /* WAITING: what makes the answer; WRITING: what makes its chunks */
     bool chunked;
     bool chunk_open; /* a chunk was begun, its end is to be written */
     bool chunk_due;  /* the viewer has taken all that there is so far */
@@ -77,6 +79,8 @@ int sl_conn_send_more(struct sl_conn *c);
 int sl_conn_take_chunk(struct sl_conn *c);
 /* Bytes that have reached the client for certain: the system's buffer may hold megabytes. */
 int64_t sl_conn_bytes_taken(const struct sl_conn *c);
+/* A job is done. The connection may be gone afterwards. */
+void sl_conn_job_done(struct sl_job *j);
 void sl_conn_drop_answer(struct sl_conn *c);
 void sl_conn_log(struct sl_conn *c);
 int64_t sl_conn_now(void); /* microseconds, monotonic */

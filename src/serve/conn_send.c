@@ -75,10 +75,39 @@ void sl_conn_drop_answer(struct sl_conn *c)
 {
     sl_media_leave(&c->waiter);
     sl_media_stream_close(&c->stream);
+    sl_job_leave(&c->job);
     sl_media_want_destroy(&c->want);
     sl_body_clear(&c->body);
     c->chunked = c->chunk_open = c->chunk_due = c->stream_over = false;
 }
+
+/* ---- where chunks come from: a stream of the library, or a job ------------------------------- */
+
+static void ask_chunk(struct sl_conn *c)
+{
+    if (c->job) {
+        sl_job_next(c->job);
+    } else {
+        sl_media_stream_next(c->stream, &c->waiter);
+    }
+}
+
+static struct sl_answer **chunk_of(struct sl_conn *c)
+{
+    return c->job ? &c->job->answer : &c->waiter.answer;
+}
+
+static bool chunk_waits(const struct sl_conn *c)
+{
+    return c->job ? sl_job_waits(c->job) : sl_media_waits(&c->waiter);
+}
+
+static bool was_last(const struct sl_conn *c)
+{
+    return c->job ? c->job->last : c->waiter.last;
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
 
 /* Queues the next piece of the body. false: the connection cannot go on, and is gone. */
 static bool queue_piece(struct sl_conn *c)
@@ -135,6 +164,10 @@ static void free_owned(const void *data, size_t size, void *extra)
 /* The body of reply, or where it begins; what it owned is the output's then. */
 static bool queue_body(struct sl_conn *c, struct sl_reply *reply)
 {
+    if (reply->chunked && !reply->answer) { /* the head goes at once, all chunks follow */
+        c->chunk_due = true;
+        return true;
+    }
     if (reply->chunked) {
         return open_chunk(c, reply->answer);
     }
@@ -160,7 +193,7 @@ static bool queue_body(struct sl_conn *c, struct sl_reply *reply)
 void sl_conn_send(struct sl_conn *c, struct sl_reply *reply)
 {
     bool body = !reply->no_body && reply->status != 204 && reply->status != 304 &&
-                (reply->count > 0 || (reply->chunked && reply->answer));
+                (reply->count > 0 || (reply->chunked && (reply->answer || reply->job)));
     struct sl_writer head;
     bool ok;
 
@@ -185,6 +218,9 @@ void sl_conn_send(struct sl_conn *c, struct sl_reply *reply)
     ok = ok && (!body || queue_body(c, reply));
     if (!body) {
         sl_media_stream_close(&c->stream);
+    } else if (reply->chunked) {
+        c->job = reply->job;
+        reply->job = NULL;
     }
     sl_reply_clear(reply);
     c->taken = sl_conn_bytes_taken(c);
@@ -197,8 +233,10 @@ void sl_conn_send(struct sl_conn *c, struct sl_reply *reply)
     if (c->body.left > 0 && !queue_piece(c)) {
         return;
     }
-    if (c->stream) {
-        sl_media_stream_next(c->stream, &c->waiter);
+    if (c->job) {
+        sl_job_step(c->job, &c->loop->later, sl_conn_job_done, c);
+    } else if (c->stream) {
+        ask_chunk(c);
     }
 }
 
@@ -206,7 +244,7 @@ void sl_conn_send(struct sl_conn *c, struct sl_reply *reply)
 static int next_chunk(struct sl_conn *c)
 {
     static const char end[] = "\r\n";
-    struct sl_answer *answer = c->waiter.answer;
+    struct sl_answer *answer = *chunk_of(c);
     bool ok;
 
     if (c->chunk_open && !add(c, end, sizeof end - 1)) {
@@ -218,7 +256,7 @@ static int next_chunk(struct sl_conn *c)
         c->chunk_due = true; /* sl_conn_take_chunk goes on */
         return 1;
     }
-    c->waiter.answer = NULL;
+    *chunk_of(c) = NULL;
     sl_body_clear(&c->body);
     ok = open_chunk(c, answer);
     sl_answer_unref(&answer);
@@ -229,7 +267,7 @@ static int next_chunk(struct sl_conn *c)
     if (!queue_piece(c)) {
         return -1;
     }
-    sl_media_stream_next(c->stream, &c->waiter);
+    ask_chunk(c);
     return 1;
 }
 
@@ -238,9 +276,10 @@ static int end_stream(struct sl_conn *c)
 {
     static const char last[] = "0\r\n\r\n";
 
-    if (c->waiter.last && (!c->chunked || add(c, last, sizeof last - 1))) {
+    if (was_last(c) && (!c->chunked || add(c, last, sizeof last - 1))) {
         c->stream_over = true;
         sl_media_stream_close(&c->stream);
+        sl_job_leave(&c->job);
         return c->chunked ? 1 : 0; /* where nothing was added, nothing will be written */
     }
     /* Without the last chunk the client knows that something is missing. */
@@ -253,10 +292,10 @@ int sl_conn_send_more(struct sl_conn *c)
     if (c->body.left > 0) {
         return queue_piece(c) ? 1 : -1;
     }
-    if (!c->stream) {
+    if (!c->stream && !c->job) {
         return 0;
     }
-    if (!sl_media_waits(&c->waiter) && !c->waiter.answer) {
+    if (!chunk_waits(c) && !*chunk_of(c)) {
         static const char end[] = "\r\n";
 
         if (c->chunk_open && !add(c, end, sizeof end - 1)) {
@@ -277,5 +316,5 @@ int sl_conn_take_chunk(struct sl_conn *c)
     c->chunk_due = false;
     c->taken = sl_conn_bytes_taken(c);
     (void)event_add(c->timer, &c->loop->server->write_timeout);
-    return c->waiter.answer ? next_chunk(c) : end_stream(c);
+    return *chunk_of(c) ? next_chunk(c) : end_stream(c);
 }

@@ -134,8 +134,10 @@ enum sl_status sl_ladders_render(const struct sl_site *site, struct sl_writer *o
         sl_write_format(out, "%s" MASTER "\",\"modified\":%" PRId64 "}", e->path[0] ? "/" : "",
                         e->modified);
     }
-    sl_write_format(out, "],\"truncated\":%s%s}\n", list.truncated ? "true" : "false",
-                    site->library ? ",\"library\":true" : ""); /* the page asks before /media/ */
+    /* The page asks before it asks for /media/ and /runs. */
+    sl_write_format(out, "],\"truncated\":%s%s%s}\n", list.truncated ? "true" : "false",
+                    site->library ? ",\"library\":true" : "",
+                    site->depot && site->depot->runs ? ",\"runs\":true" : "");
     status = sl_writer_finish(out, err);
 out:
     for (size_t i = 0; i < list.count; i++) {

@@ -184,6 +184,15 @@ static void on_media_made(evutil_socket_t fd, short what, void *opaque)
     sl_media_deliver(&loop->port);
 }
 
+static void on_late(evutil_socket_t fd, short what, void *opaque)
+{
+    struct sl_loop *loop = opaque;
+
+    (void)fd;
+    (void)what;
+    sl_later_deliver(&loop->later);
+}
+
 static enum sl_status create_events(struct sl_loop *loop, bool accepts, struct sl_error *err)
 {
     struct sl_server *server = loop->server;
@@ -202,8 +211,21 @@ static enum sl_status create_events(struct sl_loop *loop, bool accepts, struct s
             return sl_fail_memory(err);
         }
     }
+    if (loop->later.later) {
+        loop->late = event_new(loop->base, loop->later.fd, EV_READ | EV_PERSIST, on_late, loop);
+        if (!loop->late || event_add(loop->late, NULL) != 0) {
+            return sl_fail_memory(err);
+        }
+    }
     if (!accepts) {
         return SL_OK;
+    }
+    if (server->site.depot) { /* one loop watches for all */
+        enum sl_status status = sl_depot_attach(server->site.depot, loop->base, err);
+
+        if (status != SL_OK) {
+            return status;
+        }
     }
     loop->pause = evtimer_new(loop->base, on_pause_over, loop);
     loop->accept = event_new(loop->base, server->listener, EV_READ | EV_PERSIST, on_accept, loop);
@@ -231,6 +253,12 @@ enum sl_status sl_loop_create(struct sl_loop **out, struct sl_server *server, bo
     }
     if (server->site.media) {
         status = sl_media_port_open(&loop->port, server->site.media, err);
+        if (status != SL_OK) {
+            goto out;
+        }
+    }
+    if (server->site.depot) {
+        status = sl_later_port_open(&loop->later, &server->site.depot->later, err);
         if (status != SL_OK) {
             goto out;
         }
@@ -264,7 +292,7 @@ void sl_loop_run(struct sl_loop *loop)
 void sl_loop_destroy(struct sl_loop **out)
 {
     struct sl_loop *loop = *out;
-    struct event *events[6];
+    struct event *events[7];
     struct handed h;
 
     if (!loop) {
@@ -284,15 +312,18 @@ void sl_loop_destroy(struct sl_loop **out)
     events[3] = loop->pause;
     events[4] = loop->grace;
     events[5] = loop->made;
+    events[6] = loop->late;
     for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
         if (events[i]) {
             event_free(events[i]);
         }
     }
     if (loop->base) {
+        sl_depot_detach(loop->server->site.depot, loop->base);
         event_base_free(loop->base);
     }
     sl_media_port_close(&loop->port);
+    sl_later_port_close(&loop->later);
     for (int i = 0; i < 2; i++) {
         if (loop->hand_over[i] >= 0) {
             (void)close(loop->hand_over[i]);

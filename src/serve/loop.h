@@ -24,8 +24,10 @@ struct sl_loop {
     struct event *pause;  /* accepting goes on when it fires; first loop only */
     struct event *grace;
     struct event *made; /* port.fd */
+    struct event *late; /* later.fd */
     int hand_over[2];
     struct sl_media_port port;   /* what the library has made for our connections */
+    struct sl_later_port later;  /* what the depot's workers have done for them */
     struct sl_conn *connections; /* all of them, doubly linked */
     atomic_uint load;            /* connections handed here and not yet gone */
     bool stopping;

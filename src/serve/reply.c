@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "serve/date.h"
 #include "serve/gzip.h"
+#include "serve/later.h"
 #include "serve/media.h"
 
 static const struct {
@@ -17,6 +18,7 @@ static const struct {
     {200, "OK"},
     {204, "No Content"},
     {206, "Partial Content"},
+    {301, "Moved Permanently"},
     {304, "Not Modified"},
     {400, "Bad Request"},
     {403, "Forbidden"},
@@ -50,6 +52,8 @@ void sl_reply_clear(struct sl_reply *reply)
     sl_free(reply->owned);
     sl_answer_unref(&reply->answer);
     sl_media_want_destroy(&reply->want);
+    sl_job_leave(&reply->job);
+    sl_free(reply->extra);
     sl_reply_init(reply);
 }
 
@@ -163,7 +167,8 @@ static void write_cors(const struct sl_reply *reply, struct sl_writer *out)
                            "Access-Control-Max-Age: 86400\r\n");
     } else {
         sl_write_text(out, "Access-Control-Expose-Headers: Accept-Ranges, Content-Length, "
-                           "Content-Range, Date, ETag, Last-Modified\r\n");
+                           "Content-Range, Date, ETag, Last-Modified, X-Ipfs-Path, "
+                           "X-Ipfs-Roots\r\n");
     }
 }
 
@@ -210,8 +215,10 @@ void sl_reply_head(const struct sl_reply *reply, const struct sl_request *r, boo
             sl_write_text(out, "Content-Encoding: gzip\r\n");
         }
     }
-    if (reply->varies) {
-        sl_write_text(out, "Vary: Accept-Encoding\r\n");
+    if (reply->varies || reply->varies_by_accept) {
+        sl_write_format(out, "Vary: %s%s%s\r\n", reply->varies_by_accept ? "Accept" : "",
+                        reply->varies && reply->varies_by_accept ? ", " : "",
+                        reply->varies ? "Accept-Encoding" : "");
     }
     if (reply->status == 206) {
         sl_write_format(out, "Content-Range: bytes %" PRId64 "-%" PRId64 "/%" PRId64 "\r\n",
@@ -232,6 +239,9 @@ void sl_reply_head(const struct sl_reply *reply, const struct sl_request *r, boo
     }
     if (reply->cache) {
         sl_write_format(out, "Cache-Control: %s\r\n", reply->cache);
+    }
+    if (reply->extra) {
+        sl_write_text(out, reply->extra);
     }
     write_cors(reply, out);
     sl_write_text(out, "X-Content-Type-Options: nosniff\r\n");

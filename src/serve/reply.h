@@ -7,14 +7,15 @@
 #include "serve/condition.h"
 #include "serve/metrics.h"
 
-#define SL_REPLY_HEAD_MAX 4096
+#define SL_REPLY_HEAD_MAX 32768
 
+struct sl_job;
 struct sl_media_want;
 
 /* What is to be sent. Zero-initialised by sl_reply_init; at most one of text, owned and answer is
  * the body. Owned members go with sl_reply_clear unless somebody took them (and zeroed them). */
 struct sl_reply {
-    int status; /* 0: not known yet, want says what has to be made first */
+    int status; /* 0: not known yet, want or job says what has to be made first */
     enum sl_reply_class class;
     const char *type;                /* Content-Type; NULL: none */
     const char *cache;               /* Cache-Control; NULL: none */
@@ -26,7 +27,9 @@ struct sl_reply {
     bool ranges;                     /* a single range may be asked for */
     bool gzip;                       /* Content-Encoding */
     bool varies;                     /* by Accept-Encoding */
-    bool chunked;                    /* answer is the first of many chunks; size and count are -1 */
+    bool varies_by_accept;           /* by Accept */
+    bool chunked;                    /* answer is the first of many chunks, or job makes all of
+                                        them; size and count are -1 */
     bool page;                       /* the page: say what it may load */
     bool options;               /* answers OPTIONS: say what is allowed, to CORS preflights too */
     bool no_body;               /* HEAD */
@@ -34,6 +37,8 @@ struct sl_reply {
     uint8_t *owned;             /* sl_alloc'ed, the same */
     struct sl_answer *answer;   /* the same */
     struct sl_media_want *want; /* owned */
+    struct sl_job *job;         /* owned */
+    char *extra;                /* owned: header fields, each with its CRLF */
 };
 
 void sl_reply_init(struct sl_reply *reply);

@@ -20,7 +20,9 @@ static const struct {
     enum sl_field_id id;
     bool single; /* repeated: 400, since recipients differ in which one they believe */
 } known_fields[] = {
+    {"accept", SL_FIELD_ACCEPT, false},
     {"accept-encoding", SL_FIELD_ACCEPT_ENCODING, false},
+    {"cache-control", SL_FIELD_CACHE_CONTROL, false},
     {"connection", SL_FIELD_CONNECTION, false},
     {"content-length", SL_FIELD_CONTENT_LENGTH, true},
     {"expect", SL_FIELD_EXPECT, true},
@@ -30,8 +32,10 @@ static const struct {
     {"if-none-match", SL_FIELD_IF_NONE_MATCH, false},
     {"if-range", SL_FIELD_IF_RANGE, true},
     {"if-unmodified-since", SL_FIELD_IF_UNMODIFIED_SINCE, true},
+    {"last-event-id", SL_FIELD_LAST_EVENT_ID, false},
     {"range", SL_FIELD_RANGE, true},
     {"referer", SL_FIELD_REFERER, false},
+    {"service-worker", SL_FIELD_SERVICE_WORKER, false},
     {"transfer-encoding", SL_FIELD_TRANSFER_ENCODING, false},
     {"user-agent", SL_FIELD_USER_AGENT, false},
     {"x-forwarded-for", SL_FIELD_FORWARDED_FOR, false},

@@ -155,6 +155,29 @@ static enum sl_status open_proxy(struct sl_server *s, const struct sl_serve_para
     return status;
 }
 
+/* Where nothing else is said, the runs of a store are known to a file within it. */
+static enum sl_status open_depot(struct sl_server *s, const struct sl_serve_params *p,
+                                 struct sl_error *err)
+{
+    struct sl_depot_params params = {.store = p->store, .registry = p->registry};
+    char *beside = NULL;
+    enum sl_status status;
+
+    if (!p->store[0]) {
+        return p->registry[0] ? sl_fail(err, SL_EINVAL, "registry", "needs a store") : SL_OK;
+    }
+    if (!p->registry[0]) {
+        beside = sl_format("%s/" SL_DEPOT_REGISTRY, p->store);
+        if (!beside) {
+            return sl_fail_memory(err);
+        }
+        params.registry = beside;
+    }
+    status = sl_depot_open(&s->site.depot, &params, s->log, err);
+    sl_free(beside);
+    return status;
+}
+
 static enum sl_status open_tls(struct sl_server *s, const struct sl_serve_params *p,
                                struct sl_error *err)
 {
@@ -229,6 +252,9 @@ enum sl_status sl_serve_open(struct sl_server **out, const struct sl_serve_param
     }
     if (status == SL_OK) {
         status = open_media(s, params, engine, err);
+    }
+    if (status == SL_OK) {
+        status = open_depot(s, params, err);
     }
     if (status != SL_OK) {
         goto out;
@@ -332,6 +358,7 @@ void sl_serve_destroy(struct sl_server **out)
     if (s->engine.destroy) {
         s->engine.destroy(s->engine.opaque);
     }
+    sl_depot_close(&s->site.depot);
     sl_rate_destroy(&s->rate);
     sl_site_close(&s->site);
     sl_free(s);

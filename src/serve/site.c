@@ -11,9 +11,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "serve/assets.h"
+#include "serve/gateway.h"
 #include "serve/ladders.h"
 #include "serve/media_route.h"
 #include "serve/path.h"
+#include "serve/runs.h"
 #include "serve/site_file.h"
 #include "serve/types.h"
 
@@ -123,6 +125,9 @@ static void answer_metrics(const struct sl_site *site, const struct sl_request *
     if (site->media) {
         sl_media_write_metrics(site->media, &out);
     }
+    if (site->depot) {
+        sl_depot_write_metrics(site->depot, &out);
+    }
     if (sl_writer_finish(&out, NULL) != SL_OK) {
         sl_writer_clear(&out);
         sl_reply_fail(reply, r, 503, NULL);
@@ -217,6 +222,26 @@ static void answer_proxy(const struct sl_site *site, const struct sl_visit *visi
     }
 }
 
+static void answer_runs(const struct sl_site *site, const struct sl_visit *visit, const char *path,
+                        struct sl_reply *reply)
+{
+    const struct sl_request *r = visit->request;
+    const char *detail = NULL;
+    struct sl_run_ask ask;
+    int status = sl_run_parse(path, &ask);
+
+    if (status == 0) {
+        status = sl_run_parse_request(r, &ask, &detail);
+    }
+    if (status == 0) {
+        reply->job = sl_run_job(site->depot->runs, &ask);
+        status = reply->job ? 0 : 503;
+    }
+    if (status != 0) {
+        sl_reply_fail(reply, r, status, detail);
+    }
+}
+
 /* What is everybody's: the page and its files, and whether the server is well. */
 static bool is_open_to_all(const char *path)
 {
@@ -267,9 +292,40 @@ static void answer_path(const struct sl_site *site, const struct sl_visit *visit
         answer_media(site, visit, path + sizeof MEDIA_PREFIX - 1, reply);
     } else if (is_proxied(site, path)) {
         answer_proxy(site, visit, path, reply);
+    } else if (site->depot && site->depot->runs && strncmp(path, "runs", 4) == 0 &&
+               (path[4] == '\0' || path[4] == '/')) {
+        answer_runs(site, visit, path, reply);
     } else {
         answer_file(site, visit, path, reply);
     }
+}
+
+/* Names below /ipfs/ are whatever a directory of the store holds, hidden ones too, so they have
+ * rules of their own. */
+static void answer_gateway(const struct sl_site *site, const struct sl_visit *visit,
+                           struct sl_text target, struct sl_reply *reply)
+{
+    const struct sl_request *r = visit->request;
+    char path[SL_SERVE_PATH_MAX];
+    struct sl_gateway_ask ask;
+    const char *detail = NULL;
+    int status = sl_gateway_parse_path(target, &ask, &detail);
+
+    if (status == 0) {
+        sl_gateway_signed_path(&ask, path);
+        status = check_signature(site, visit, path);
+        detail = status == 0     ? NULL
+                 : status == 410 ? "the link has expired"
+                                 : "a signed link is needed";
+    }
+    if (status == 0) {
+        status = sl_gateway_parse_request(r, &ask, &detail);
+    }
+    if (status != 0) {
+        sl_reply_fail(reply, r, status, detail);
+        return;
+    }
+    sl_gateway_answer(site, visit, &ask, reply);
 }
 
 void sl_site_answer(const struct sl_site *site, const struct sl_visit *visit,
@@ -286,6 +342,14 @@ void sl_site_answer(const struct sl_site *site, const struct sl_visit *visit,
     }
     if (target.size == 0) { /* http://host without a path: RFC 9110 4.2.3 */
         target = (struct sl_text){"/", 1};
+    }
+    if (site->depot && sl_gateway_is(target)) {
+        if (r->method == SL_METHOD_OPTIONS) {
+            answer_options(reply);
+        } else {
+            answer_gateway(site, visit, target, reply);
+        }
+        return;
     }
     if (site->library && target.size == sizeof MEDIA_PREFIX &&
         memcmp(target.data, "/" MEDIA_PREFIX, target.size) == 0) {

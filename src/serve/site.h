@@ -9,6 +9,7 @@
 #include <sluice/log.h>
 
 #include "serve/client.h"
+#include "serve/depot.h"
 #include "serve/media.h"
 #include "serve/proxy.h"
 #include "serve/reply.h"
@@ -23,8 +24,9 @@ struct sl_site {
     struct sl_media *media;       /* what makes answers; NULL: nothing does */
     bool library;                 /* it has what is below /media/, else the directory has */
     const struct sl_proxy *proxy; /* what is below /proxy/; NULL: what the directory has */
-    struct sl_sign_key key;       /* set: nothing plays without a signed link */
-    struct sl_metrics *metrics;   /* what /metrics shows; NULL: nothing */
+    struct sl_depot *depot; /* what is below /ipfs/ and /runs; NULL: nothing, or the directory's */
+    struct sl_sign_key key; /* set: nothing plays without a signed link */
+    struct sl_metrics *metrics; /* what /metrics shows; NULL: nothing */
     const atomic_uint *connections;
 };
 

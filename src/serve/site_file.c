@@ -20,6 +20,8 @@
 #define SMALL_FILE 65536
 /* The same for playlists, which are compressed: hours of short segments. */
 #define PLAYLIST_FILE SL_GZIP_MOST
+/* Longest playlist out of the store whose links are signed. */
+#define CARRY_MAX ((size_t)16 << 20)
 
 /* size bytes from the start; NULL and *error where that fails. */
 static uint8_t *read_whole(int fd, size_t size, int *error)
@@ -129,9 +131,27 @@ static void describe(const struct sl_site *site, const struct stat *st,
     reply->size = st->st_size;
 }
 
-/* The links of a playlist carry the signature that allowed the playlist. */
-static bool carry_signature(const struct sl_site *site, const struct sl_request *r,
-                            struct sl_reply *reply)
+/* Its bytes are memory of its own afterwards. */
+static bool load_answer(struct sl_reply *reply)
+{
+    size_t size;
+
+    if (!reply->answer) {
+        return true;
+    }
+    size = (size_t)reply->answer->chain.size;
+    if (size > CARRY_MAX) {
+        return false;
+    }
+    reply->owned = sl_alloc(size > 0 ? size : 1);
+    if (!reply->owned || sl_chain_read(&reply->answer->chain, 0, reply->owned, size, NULL)) {
+        return false;
+    }
+    sl_answer_unref(&reply->answer);
+    return true;
+}
+
+bool sl_site_carry(const struct sl_site *site, const struct sl_request *r, struct sl_reply *reply)
 {
     struct sl_writer query, out;
     bool ok;
@@ -146,7 +166,7 @@ static bool carry_signature(const struct sl_site *site, const struct sl_request 
     }
     sl_write_u8(&query, '\0');
     sl_writer_init(&out, (size_t)64 * PLAYLIST_FILE);
-    ok = query.status == SL_OK;
+    ok = query.status == SL_OK && load_answer(reply);
     if (ok) {
         sl_decorate_playlist(reply->owned, (size_t)reply->size, (const char *)query.data, &out);
         ok = out.status == SL_OK;
@@ -199,7 +219,7 @@ void sl_site_answer_file(const struct sl_site *site, const struct sl_visit *visi
     }
     describe(site, &st, type, reply);
     if (type->class == SL_CLASS_PLAYLIST && reply->owned) {
-        if (!carry_signature(site, r, reply)) {
+        if (!sl_site_carry(site, r, reply)) {
             sl_reply_fail(reply, r, 503, NULL);
             return;
         }

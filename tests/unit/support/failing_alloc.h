@@ -19,6 +19,7 @@ void failing_alloc_run_lenient(enum sl_status (*body)(void *arg), void *arg);
 
 /* For bodies that take long: each allocation with SLUICE_SOAK=1 (make soak), else every seventh. */
 void failing_alloc_run_long(enum sl_status (*body)(void *arg), void *arg);
+void failing_alloc_run_long_lenient(enum sl_status (*body)(void *arg), void *arg);
 
 /* For making one call fail in the middle of a test: the n-th allocation from now on (1 is the
  * next), 0 switches off. */
