@@ -238,7 +238,7 @@ static int64_t next_cut(const struct sl_ladder *l, int64_t from)
 static void place_sound(struct sl_ladder *l)
 {
     struct sl_ladder_sound *s = &l->sound;
-    int64_t from = INT64_MAX, run_in = SOUND_RUN_IN * SL_AAC_FRAME_SAMPLES;
+    int64_t from = INT64_MAX, run_in = (int64_t)SOUND_RUN_IN * SL_AAC_FRAME_SAMPLES;
     if (own_sound(l)) {
         from = sl_live_published(l->live, l->rung_count)->total_duration;
     }

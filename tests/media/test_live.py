@@ -281,6 +281,31 @@ def test_registry_gone(media, film):
     second.finished(300)
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 4 MiB."""
+    where = tmp_path / "disk"
+    where.mkdir()
+    if run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", where]).returncode != 0:
+        pytest.skip("no right to mount a file system")
+    yield where
+    run(["umount", "-l", where])
+
+
+def test_disk_full(media, film, small_disk):
+    """A disk that is full holds the run up until there is room."""
+    film.store, film.db = small_disk / "store", small_disk / "store" / "registry.sqlite"
+    film.place[3] = film.store
+    (small_disk / "filler").write_bytes(bytes(3300 << 10))
+    p = subprocess.Popen(film.args(media("plain.mkv")), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    told = p.stderr.readline()
+    assert b"waiting" in told and b"no space" in told, told
+    (small_disk / "filler").unlink()
+    told = p.communicate(timeout=120)[1]
+    assert p.returncode == 0 and b"goes on" in told, told
+    film.finished(300)
+
+
 def test_refusals(media, film):
     for args, word in ((["--run", "x", "-o", film.tmp / "o"], b"store"), (["--store", film.store], b"run"),
                        (["--run", "a/b", "--store", film.store], b"a/b")):
