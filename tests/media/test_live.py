@@ -138,15 +138,14 @@ def test_killed(media, film, fmt, source):
     frames = int(probe(path, "-count_packets", "-show_entries", "stream=nb_read_packets", select="v:0",
                        warn=False)["streams"][0]["nb_read_packets"])
     # Lives are as long as it takes for one run to be killed so often, whatever the machine is doing.
-    life, step = (time.monotonic() - start) / kills, max(1, 3 * times * 10 // kills)
-    count = done = 0
+    life, total = (time.monotonic() - start) / (2 * kills), (30 if fmt == "fmp4" else 20) * times
+    done = 0
     for n in range(kills):
         if killed(film, args, rng.uniform(0, 2 * life)):
             break
         done += 1
-        before, count = count, film.check()
-        life *= 1.2 if count < before + step else 0.9
-    assert done > kills // 2, "it was finished before it was killed often"
+        life *= 0.75 if film.check() * kills > total * done else 1.2
+    assert done >= kills // 2, "it was finished before it was killed often"
     if not film.rows("SELECT 1 FROM runs WHERE state = 'finished'"):
         sluice(*args[1:])
     out = film.finished(frames)
