@@ -54,15 +54,16 @@ demo: deps-demo build
 	@SRC='$(SRC)' OUT='$(OUT)' PORT='$(PORT)' ONCE='$(ONCE)' tools/demo
 
 check: deps-check web
-	@tools/npm-ci tests/web
+	@tools/npm-ci tests/web tests/store
 	@/usr/bin/python3 tests/run $(SUITES)
 
 soak: deps-check web
-	@tools/npm-ci tests/web
+	@tools/npm-ci tests/web tests/store
 	@/usr/bin/python3 tests/run --soak
 
 bench: deps-bench build
-	@status=0; for each in ladder remux layers frames convert latency; do bench/$$each || status=1; done; exit $$status
+	@tools/npm-ci tests/web
+	@status=0; for each in ladder remux layers frames convert latency serve gateway store; do bench/$$each || status=1; done; exit $$status
 
 fuzz: deps-check
 	@tools/fuzz

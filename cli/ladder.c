@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <stdio.h>
+#include "cli/ladder.h"
 
-#include "cli/run.h"
+#include <stdio.h>
 
 struct ladder_command {
     struct sl_ladder_params params;
@@ -46,23 +46,34 @@ static int handle(void *opaque, const char *key, const char *value)
                : cli_take_input(c->params.input, sizeof c->params.input, value);
 }
 
-static int run(struct ladder_command *c)
+/* Where a finished run is found, from any gateway. */
+static void print_root(struct sl_ladder *ladder)
+{
+    struct sl_ladder_result result;
+    sl_ladder_get_result(ladder, &result);
+    if (result.root_cid[0]) {
+        (void)printf("/ipfs/%s/master.m3u8\n", result.root_cid);
+    }
+}
+
+int cli_ladder_run(const struct sl_ladder_params *params, struct cli_progress *progress)
 {
     struct sl_error err = {0};
     struct sl_ladder *ladder = NULL;
-    struct sl_ladder_events events = {.progress = on_progress, .opaque = &c->progress};
+    struct sl_ladder_events events = {.progress = on_progress, .opaque = progress};
     int status = CLI_OK;
 
-    cli_progress_start(&c->progress);
-    if (sl_ladder_open(&ladder, &c->params, &events, &cli_log, &err) != SL_OK) {
+    cli_progress_start(progress);
+    if (sl_ladder_open(&ladder, params, &events, &cli_log, &err) != SL_OK) {
         return cli_report(&err);
     }
     cli_stop_on_signal(stop, ladder);
     if (sl_ladder_run(ladder, &err) != SL_OK) {
-        cli_progress_break(&c->progress);
+        cli_progress_break(progress);
         status = cli_report(&err);
     }
     cli_stop_on_signal(NULL, NULL);
+    print_root(ladder);
     sl_ladder_destroy(&ladder);
     return status;
 }
@@ -72,11 +83,12 @@ int cmd_ladder(int argc, char **argv)
     static const char *const own[] = {CLI_PROGRESS_OPTION, NULL};
     const struct cli_command command = {
         .name = "ladder",
-        .arguments = "INPUT -o DIR",
+        .arguments = "INPUT -o DIR | INPUT --run ID --store DIR",
         .summary = "Makes an HLS ladder from INPUT (a file, or - for standard input). DIR can be "
-                   "played while it grows.",
+                   "played while it grows; so can a live run (--run), which outlives a crash.",
         .example = "sluice ladder film.mkv -o out\n"
-                   "  render | sluice ladder --raw rgb24 --size 1920x1080 --rate 30 -o out -",
+                   "  render | sluice ladder --raw rgb24 --size 1920x1080 --rate 30 -o out -\n"
+                   "  sluice ladder film.mkv --run film --store store",
         .table = sl_ladder_options(),
         .short_output = "output",
         .own = own,
@@ -88,7 +100,8 @@ int cmd_ladder(int argc, char **argv)
     }
     int status = cli_parse(&command, argc, argv, &c.params, handle, &c);
     if (status < 0) {
-        status = cli_need_files(&command, c.params.input, c.params.output);
+        status = cli_need_files(&command, c.params.input,
+                                c.params.run[0] ? c.params.run : c.params.output);
     }
-    return status < 0 ? run(&c) : status;
+    return status < 0 ? cli_ladder_run(&c.params, &c.progress) : status;
 }

@@ -20,7 +20,7 @@ static const struct {
     {"frames", cmd_frames, "take pictures out of a file, reading only what they need"},
     {"serve", cmd_serve, "serve a directory over HTTP, with a page that plays it"},
     {"store", cmd_store, "keep files by content, under the CIDs that IPFS gives them"},
-    {"runs", cmd_runs, "list, show and delete what was published as runs"},
+    {"runs", cmd_runs, "list, show, resume, finish and delete what was published as runs"},
     {"sign", cmd_sign, "sign a link for a server that asks for it"},
     {"probe", cmd_probe, "show what is inside a file"},
 };

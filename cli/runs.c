@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sluice runs list|show|delete */
+/* sluice runs: list, show and delete; what goes on with them is in runs_live.c */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "cli/cli.h"
+#include "cli/ladder.h"
 
 static const struct sl_option none[] = {{.key = NULL}};
 
@@ -247,6 +247,8 @@ int cmd_runs(int argc, char **argv)
     } verbs[] = {
         {"list", list, "list them, the newest first"},
         {"show", show, "show one and its renditions"},
+        {"resume", cli_runs_resume, "go on with one that was stopped or killed"},
+        {"finish", cli_runs_finish, "end one that nobody will go on with"},
         {"delete", delete_run, "forget one"},
     };
     bool help = argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));

@@ -13,6 +13,9 @@
     with sluice.Encoder(1280, 720) as encoder:      # a picture in, its H.264 out, at once
         socket.send(encoder.encode(pixels))
 
+    with sluice.LadderOutput("out", (1280, 720)) as output:  # a live run that can be watched meanwhile
+        output.write(pixels)
+
 See help(sluice.remux) for sources and options, help(sluice.Encoder), and docs/python.md.
 """
 from __future__ import annotations
@@ -26,11 +29,12 @@ from . import _sluice
 from ._encoder import AccessUnit, Encoder, encoders
 from ._error import Error
 from ._frames import FrameReader
+from ._ladder import LadderOutput, MultiResolutionHLSOutput
 from ._remux import Progress, Remux, remux, segment
 from .nvenc import NvencEncoder
 from .videotoolbox import VtEncoder
 
-__all__ = ["AccessUnit", "Encoder", "Error", "FrameReader", "NvencEncoder", "Progress", "Remux", "Status",
+__all__ = ["AccessUnit", "Encoder", "Error", "FrameReader", "LadderOutput", "MultiResolutionHLSOutput", "NvencEncoder", "Progress", "Remux", "Status",
            "VtEncoder", "encoders", "features", "licence", "probe", "remux", "segment"]
 
 __version__, licence, features = _sluice.version()

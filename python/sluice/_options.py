@@ -53,6 +53,7 @@ def _table(rows: list[Any]) -> dict[str, Option]:
 
 REMUX = _table(_sluice.remux_options())
 ENCODER = _table(_sluice.encoder_options())
+LADDER = _table(_sluice.ladder_options())
 
 
 def _rational(value: Any) -> str:

@@ -20,6 +20,7 @@ struct ext_state {
     PyObject *remux_type; /* the types made from the specs below */
     PyObject *frames_type;
     PyObject *encoder_type;
+    PyObject *ladder_type;
 };
 
 struct ext_state *ext_state_of(PyObject *module);
@@ -56,5 +57,6 @@ PyObject *ext_log_take(struct ext_log *l);
 extern PyType_Spec ext_remux_spec;
 extern PyType_Spec ext_frames_spec;
 extern PyType_Spec ext_encoder_spec;
+extern PyType_Spec ext_ladder_spec;
 
 #endif

@@ -106,6 +106,13 @@ static PyObject *encoder_options(PyObject *module, PyObject *unused)
     return list_options(sl_encoder_options());
 }
 
+static PyObject *ladder_options(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return list_options(sl_ladder_options());
+}
+
 /* statuses() -> {"EINVAL": 1, …} */
 static PyObject *statuses(PyObject *module, PyObject *unused)
 {
@@ -153,7 +160,8 @@ static int module_exec(PyObject *module)
     }
     return add_type(module, &ext_remux_spec, "Remux", &state->remux_type) ||
                    add_type(module, &ext_frames_spec, "Frames", &state->frames_type) ||
-                   add_type(module, &ext_encoder_spec, "Encoder", &state->encoder_type)
+                   add_type(module, &ext_encoder_spec, "Encoder", &state->encoder_type) ||
+                   add_type(module, &ext_ladder_spec, "Ladder", &state->ladder_type)
                ? -1
                : 0;
 }
@@ -166,6 +174,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
         Py_VISIT(state->remux_type);
         Py_VISIT(state->frames_type);
         Py_VISIT(state->encoder_type);
+        Py_VISIT(state->ladder_type);
     }
     return 0;
 }
@@ -178,6 +187,7 @@ static int module_clear(PyObject *module)
         Py_CLEAR(state->remux_type);
         Py_CLEAR(state->frames_type);
         Py_CLEAR(state->encoder_type);
+        Py_CLEAR(state->ladder_type);
     }
     return 0;
 }
@@ -190,6 +200,7 @@ static void module_free(void *module)
 static PyMethodDef methods[] = {
     {"backend", ext_backend, METH_O, NULL},
     {"encoder_options", encoder_options, METH_NOARGS, NULL},
+    {"ladder_options", ladder_options, METH_NOARGS, NULL},
     {"probe", ext_probe, METH_O, NULL},
     {"remux_options", remux_options, METH_NOARGS, NULL},
     {"statuses", statuses, METH_NOARGS, NULL},

@@ -226,6 +226,7 @@ static void tell_added(void *opaque, const struct sl_cas_info *info, const char 
     }
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the public one has as many arguments */
 enum sl_status sl_store_add_path(struct sl_store *store, const char *path, int recursive,
                                  const char *pin, sl_store_added_fn *added, void *opaque,
                                  struct sl_store_info *info, struct sl_error *err)

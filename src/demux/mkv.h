@@ -5,6 +5,7 @@
 
 #include "demux/mkv_tables.h"
 #include "media/stage.h"
+#include "media/vorbis.h"
 
 #define SL_MKV_TRACKS_MAX  1024
 #define SL_MKV_LACED_MAX   256         /* frames in one block: their number less one is a byte */
@@ -37,12 +38,11 @@ struct sl_mkv_clock {
 
 /* What the sound's frame lengths are worked out from. */
 struct sl_mkv_sound {
-    int32_t frame;     /* samples in every frame; 0: they differ */
-    int32_t rate;      /* their rate */
-    int32_t bytes;     /* of a sample of all channels (PCM) */
-    uint16_t block[2]; /* Vorbis: samples of a short and a long block */
-    uint64_t long_modes;
-    unsigned mode_bits, last_block;
+    int32_t frame; /* samples in every frame; 0: they differ */
+    int32_t rate;  /* their rate */
+    int32_t bytes; /* of a sample of all channels (PCM) */
+    struct sl_vorbis vorbis;
+    unsigned last_block; /* Vorbis: samples of the window before */
 };
 
 struct sl_mkv_track {

@@ -111,92 +111,13 @@ static int32_t flac_samples(const uint8_t *p, size_t size)
     return 0;
 }
 
-/* Vorbis I 4.3.1 and 4.3.8: half of this block and half of the one before. */
 static int32_t vorbis_samples(struct sl_mkv_sound *s, const uint8_t *p, size_t size)
 {
-    unsigned mode = 0;
-    unsigned block = 0;
+    unsigned block = sl_vorbis_block(&s->vorbis, p, size);
     unsigned before = s->last_block;
 
-    if (size < 1 || (p[0] & 1) || s->block[0] == 0) {
-        return 0;
-    }
-    mode = p[0] >> 1 & ((1U << s->mode_bits) - 1);
-    block = s->block[s->long_modes >> mode & 1];
-    s->last_block = block;
-    return before ? (int32_t)(before + block) / 4 : 0;
-}
-
-/* The modes stand at the end of the setup header (4.2.4), a reader's bits being the lowest first;
- * they are found from behind: 41 bits each, of which all but the block flag and the mapping are
- * zero. */
-static void read_vorbis_modes(struct sl_mkv_sound *s, const uint8_t *setup, size_t size)
-{
-    size_t bits = size * 8;
-    unsigned found = 0;
-    bool flags[64] = {false};
-
-#define BIT(n) (setup[(n) >> 3] >> ((n)&7) & 1)
-    while (bits > 0 && !BIT(bits - 1)) { /* the framing bit is the last that is set */
-        bits--;
-    }
-    if (bits > 0) {
-        bits--;
-    }
-    for (unsigned count = 1; count <= 64 && bits >= 41 + 6 && count == found + 1; count++) {
-        unsigned stated = 0;
-        bool plain = true;
-        for (unsigned i = 0; i < 32; i++) { /* window and transform types */
-            plain = plain && !BIT(bits - 40 + i);
-        }
-        if (!plain) {
-            break;
-        }
-        flags[found++] = BIT(bits - 41);
-        bits -= 41;
-        for (unsigned i = 0; i < 6; i++) {
-            stated |= (unsigned)BIT(bits - 6 + i) << i;
-        }
-        if (stated + 1 == found) { /* the number of modes stands before them */
-            s->mode_bits = 0;
-            while (1U << s->mode_bits < found) {
-                s->mode_bits++;
-            }
-            s->long_modes = 0;
-            for (unsigned i = 0; i < found; i++) {
-                s->long_modes |= (uint64_t)flags[found - 1 - i] << i;
-            }
-        }
-    }
-#undef BIT
-}
-
-/* CodecPrivate holds the three headers, laced as Xiph does (RFC 9559 6.4.2, A_VORBIS). */
-static void read_vorbis(struct sl_mkv_sound *s, const uint8_t *config, size_t size)
-{
-    struct sl_reader r;
-    size_t sizes[2] = {0};
-    const uint8_t *first = NULL;
-
-    sl_reader_init(&r, config, size);
-    if (sl_read_u8(&r) != 2) {
-        return;
-    }
-    for (int i = 0; i < 2; i++) {
-        uint8_t byte = 255;
-        while (byte == 255 && !r.overrun) {
-            byte = sl_read_u8(&r);
-            sizes[i] += byte;
-        }
-    }
-    first = sl_read_bytes(&r, sizes[0]);
-    sl_read_skip(&r, sizes[1]);
-    if (r.overrun || sizes[0] < 30) {
-        return;
-    }
-    s->block[0] = (uint16_t)(1U << (first[28] & 15));
-    s->block[1] = (uint16_t)(1U << (first[28] >> 4));
-    read_vorbis_modes(s, config + r.pos, sl_reader_left(&r));
+    s->last_block = block > 0 ? block : before;
+    return sl_vorbis_samples(before, block);
 }
 
 void sl_mkv_sound_init(struct sl_mkv_sound *s, const struct sl_track *t)
@@ -223,7 +144,7 @@ void sl_mkv_sound_init(struct sl_mkv_sound *s, const struct sl_track *t)
         s->bytes = t->block_align;
         break;
     case SL_CODEC_VORBIS:
-        read_vorbis(s, t->config, t->config_size);
+        (void)sl_vorbis_parse(t->config, t->config_size, &s->vorbis);
         break;
     default:
         break;

@@ -14,6 +14,9 @@
 #define FRAME           1024  /* samples of a frame of AAC-LC */
 #define CHANNELS_MAX    8     /* SL_FRAME_PLANES, and channel configuration 7 */
 #define CHANNEL_BITRATE 64000 /* default, bit/s: transparent for most stereo at 128k */
+/* Lambda to begin with. It rises by a tenth a frame at most and falls as far as it has to: one that
+ * begins low stays coarser for seconds where the sound is quiet. libavcodec's own is 120. */
+#define JOINING_LAMBDA 960
 #define CHANNEL_RATE_MAX                                                                           \
     INT64_C(6144) /* bits a frame and channel may take (ISO/IEC 14496-3 4.5.3.3) */
 
@@ -64,6 +67,7 @@ static enum sl_status aac_configure(AVCodecContext *c, const struct sl_encode_pa
 {
     c->bit_rate = p->bitrate > 0 ? p->bitrate : (int64_t)CHANNEL_BITRATE * p->channels;
     c->profile = FF_PROFILE_AAC_LOW;
+    c->global_quality = p->joins ? JOINING_LAMBDA : 0;
     uint64_t layout = layout_for(p);
     if (layout == 0) {
         av_channel_layout_default(&c->ch_layout, p->channels);

@@ -80,7 +80,7 @@ enum sl_status sl_sound_create(struct sl_sound **out, const struct sl_sound_para
     }
     s->params = *params;
     if (s->params.tolerance == 0) {
-        s->params.tolerance = params->frame_samples / 4;
+        s->params.tolerance = SL_SOUND_JITTER(params->sample_rate);
     }
     s->layout = sl_mix_default_layout(params->channels);
     s->length = s->position = params->first;

@@ -8,6 +8,12 @@
 
 #include "media/frame.h"
 
+/* 25 ms of samples. Less than a frame of AC-3, so that one that is missing is heard as silence and
+ * does not move what follows; less than anybody sees of lips (ITU-R BT.1359); and more than what
+ * muxers are off by that give Vorbis packets the times of their ends (21 ms), which would otherwise
+ * be a click at each change of the window's length. */
+#define SL_SOUND_JITTER(rate) ((rate) / 40)
+
 struct sl_sound_params {
     struct sl_rational timebase; /* of the incoming pts */
     int64_t zero;                /* time of output sample 0, in ticks of timebase */
@@ -15,7 +21,7 @@ struct sl_sound_params {
     int32_t channels;            /* output, 1 to 8; a wider source is mixed down (ITU-R BS.775) */
     int32_t frame_samples;       /* samples per output frame: 1024 */
     /* Timestamps this close to the expected sample are jitter and are not acted on (samples of the
-     * output, 0: a quarter frame). The difference is never allowed to add up. */
+     * output, 0: SL_SOUND_JITTER). The difference is never allowed to add up. */
     int32_t tolerance;
     /* Index of the first sample that is received, a multiple of frame_samples: a line from the
      * middle. What lies before is cut, and the rest is what a line from 0 on would give. */

@@ -163,6 +163,7 @@ struct sl_encode_params {
     /* audio */
     int32_t sample_rate, channels;
     uint64_t channel_layout;
+    bool joins; /* what is coded goes on from something else, and is not to be heard to begin */
 };
 
 /* What a backend can do, for whoever chooses one. Static. */
@@ -240,6 +241,9 @@ struct sl_mux_params {
     uint32_t sequence;                 /* fMP4: fragments before the first one (mfhd less 1) */
     const char *brands; /* fMP4: further compatible brands, four letters each; NULL: none */
     int64_t duration;   /* microseconds that will come, 0: not known; mp4: room for the index */
+    /* TS: whole packets that what comes will follow, whose continuity counters go on. NULL: none.
+     * Looked at in open alone. */
+    const struct sl_chain *before;
 };
 
 struct sl_muxer {

@@ -99,6 +99,32 @@ static enum sl_status open_track(struct sl_ts_track *t, const struct sl_track *f
     return sl_aac_parse_config(t->info.config, t->info.config_size, &t->aac, err);
 }
 
+/* 2.4.3.3: the counter of each PID goes on from the last packet that had it. */
+static enum sl_status continue_counters(struct sl_ts *m, const struct sl_chain *before,
+                                        struct sl_error *err)
+{
+    struct sl_buf *bytes = NULL;
+    enum sl_status status = sl_chain_load(before, &bytes, err);
+    for (size_t at = 0; !status && at + SL_TS_PACKET <= bytes->size; at += SL_TS_PACKET) {
+        const uint8_t *p = bytes->data + at;
+        unsigned pid = (unsigned)(p[1] & 0x1f) << 8 | p[2];
+        uint8_t next = (uint8_t)((p[3] + 1) & 15);
+        if (p[0] != 0x47) {
+            status = sl_fail_at(err, SL_EDATA, SL_TS_NAME, (int64_t)at,
+                                "no transport packet in what is to be gone on with");
+        } else if (pid == 0) {
+            m->pat_counter = next;
+        } else if (pid == SL_TS_PID_PMT) {
+            m->pmt_counter = next;
+        }
+        for (size_t i = 0; i < m->count; i++) {
+            m->tracks[i].counter = m->tracks[i].pid == pid ? next : m->tracks[i].counter;
+        }
+    }
+    sl_buf_unref(&bytes);
+    return status;
+}
+
 static enum sl_status ts_open(struct sl_muxer **out, const struct sl_track *const *tracks,
                               size_t count, const struct sl_mux_params *params,
                               struct sl_error *err)
@@ -133,6 +159,9 @@ static enum sl_status ts_open(struct sl_muxer **out, const struct sl_track *cons
         has_video |= video;
     }
     m->offset = offset_for(m);
+    if (!status && params->before) {
+        status = continue_counters(m, params->before, err);
+    }
 out:
     if (status) {
         ts_destroy(&m->base);

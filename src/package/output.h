@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where the objects of a rendition go. Files for now; a content store will be another set of the
- * same three functions. Internal to package/. */
+/* Where the objects of a rendition go: files, or a content store (pipeline/live_output.c). */
 #ifndef SL_PACKAGE_OUTPUT_H
 #define SL_PACKAGE_OUTPUT_H
 
 #include "base/slice.h"
+#include "package/playlist.h"
 
 #define SL_OUTPUT_PLAYLIST "playlist.m3u8"
 #define SL_OUTPUT_INIT     "init.mp4"
@@ -14,8 +14,17 @@ struct sl_output {
 };
 
 struct sl_output_ops {
-    /* Whole or not at all, and lasting once this returns. Names are relative, with '/'. */
-    enum sl_status (*put)(struct sl_output *o, const char *name, const struct sl_chain *content,
+    /* The init segment of what comes from here on; *init is the number by which segments name it
+     * (sl_playlist_init_uri). */
+    enum sl_status (*init)(struct sl_output *o, const struct sl_chain *content, uint16_t *init,
+                           struct sl_error *err);
+    /* The last segment of the playlist, whose file is called name (relative, with '/'): published,
+     * then announced by the playlist that lists it. */
+    enum sl_status (*segment)(struct sl_output *o, const struct sl_playlist *playlist,
+                              const char *name, const struct sl_chain *content,
+                              struct sl_error *err);
+    /* No more will come: the playlist has ended. */
+    enum sl_status (*end)(struct sl_output *o, const struct sl_playlist *playlist,
                           struct sl_error *err);
     void (*destroy)(struct sl_output *o);
 };

@@ -166,6 +166,41 @@ static enum sl_status files_put(struct sl_output *o, const char *name,
     return status;
 }
 
+static enum sl_status files_init(struct sl_output *o, const struct sl_chain *content,
+                                 uint16_t *init, struct sl_error *err)
+{
+    *init = 0;
+    return files_put(o, SL_OUTPUT_INIT, content, err);
+}
+
+static enum sl_status put_playlist(struct sl_output *o, const struct sl_playlist *playlist,
+                                   struct sl_error *err)
+{
+    struct sl_writer w;
+    struct sl_chain chain;
+    enum sl_status status;
+    sl_chain_init(&chain);
+    sl_writer_init(&w, SL_PLAYLIST_TEXT_MAX);
+    status = sl_playlist_render(playlist, &w, err);
+    if (!status) {
+        status = sl_chain_add_copy(&chain, w.data, w.size, err);
+    }
+    if (!status) {
+        status = files_put(o, SL_OUTPUT_PLAYLIST, &chain, err);
+    }
+    sl_chain_clear(&chain);
+    sl_writer_clear(&w);
+    return status;
+}
+
+static enum sl_status files_segment(struct sl_output *o, const struct sl_playlist *playlist,
+                                    const char *name, const struct sl_chain *content,
+                                    struct sl_error *err)
+{
+    enum sl_status status = files_put(o, name, content, err);
+    return status ? status : put_playlist(o, playlist, err);
+}
+
 static void files_destroy(struct sl_output *o)
 {
     struct files *f = (struct files *)o;
@@ -174,7 +209,9 @@ static void files_destroy(struct sl_output *o)
 }
 
 static const struct sl_output_ops files_ops = {
-    .put = files_put,
+    .init = files_init,
+    .segment = files_segment,
+    .end = put_playlist,
     .destroy = files_destroy,
 };
 

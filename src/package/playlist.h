@@ -7,12 +7,19 @@
 
 #include "base/bytes.h"
 
-#define SL_SEGMENTS_MAX (1u << 22) /* of one playlist */
+#define SL_SEGMENTS_MAX      (1u << 22) /* of one playlist */
+#define SL_PLAYLIST_TEXT_MAX ((size_t)SL_SEGMENTS_MAX * 256)
+#define SL_INIT_URI_SIZE     32
 
 struct sl_segment {
     int64_t duration; /* ticks of the playlist's timebase */
     int64_t bytes;
+    /* Of its start, microseconds since 1970: EXT-X-PROGRAM-DATE-TIME. SL_NO_TIME: not known */
+    int64_t program_time;
     uint32_t number;
+    uint16_t init;      /* which init segment it needs: see sl_playlist_init_uri */
+    bool discontinuity; /* EXT-X-DISCONTINUITY in front of it */
+    bool gap;           /* EXT-X-GAP: it was lost */
 };
 
 /* Writes a URI where a playlist has one. */
@@ -30,6 +37,7 @@ struct sl_playlist {
     bool independent;            /* EXT-X-INDEPENDENT-SEGMENTS */
     bool ended;                  /* EXT-X-ENDLIST */
     bool on_demand;              /* type VOD, segments called "12.m4s"; else EVENT, see below */
+    bool whole;                  /* type VOD with the names of EVENT: a copy of what has ended */
     struct sl_link link;         /* write NULL: URIs as they are */
     struct sl_segment *segments; /* owned */
     size_t count, capacity;
@@ -48,6 +56,13 @@ SL_NODISCARD enum sl_status sl_playlist_check(const struct sl_playlist *p, int64
 /* Refuses what sl_playlist_check refuses. */
 SL_NODISCARD enum sl_status sl_playlist_add(struct sl_playlist *p, int64_t duration, int64_t bytes,
                                             struct sl_error *err);
+/* The same for a segment with all that can be said of it but for its number, which is the next. The
+ * program time is written where it does not follow from that of the segment before. */
+SL_NODISCARD enum sl_status
+sl_playlist_append(struct sl_playlist *p, const struct sl_segment *segment, struct sl_error *err);
+/* "init.mp4"; of those that came later, where an encoder was started anew and describes its stream
+ * in another way, "init-1.mp4" and so on. */
+void sl_playlist_init_uri(const struct sl_playlist *p, unsigned init, char out[SL_INIT_URI_SIZE]);
 /* "000/000012.m4s": relative to the playlist; at most 500 segments a directory. On demand, where
  * there are no directories, "12.m4s". */
 void sl_playlist_segment_uri(const struct sl_playlist *p, uint32_t number, char out[64]);

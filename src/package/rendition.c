@@ -45,7 +45,11 @@ struct sl_rendition {
     int64_t sound_end; /* how far track 1 has come; SL_NO_TIME: nothing yet */
     bool sound_ended;
 
-    int64_t pending; /* bytes in both queues */
+    int64_t pending;      /* bytes in both queues */
+    int64_t program_zero; /* SL_NO_TIME: not stated */
+    uint16_t init;        /* of the segments to come */
+    bool begun;           /* a packet of track 0 has come */
+    bool discontinuity;   /* in front of the next segment */
     bool finished;
     enum sl_status failed; /* publishing failed: the list and the files might disagree */
 };
@@ -99,13 +103,30 @@ static void fifo_clear(struct fifo *f)
 static enum sl_status put_init(struct sl_rendition *r, struct sl_error *err)
 {
     struct sl_chain chain;
+    const struct sl_playlist *p = &r->playlist;
     enum sl_status status;
     sl_chain_init(&chain);
     status = r->muxer->ops->header(r->muxer, &chain, err);
-    if (!status && r->playlist.init_uri) {
-        status = r->output->ops->put(r->output, r->playlist.init_uri, &chain, err);
+    if (!status && p->init_uri) {
+        status = r->output->ops->init(r->output, &chain, &r->init, err);
+    }
+    /* RFC 8216bis 4.4.4.3: where the encoding changes. */
+    if (!status && p->count && p->segments[p->count - 1].init != r->init) {
+        r->discontinuity = true;
     }
     sl_chain_clear(&chain);
+    return status;
+}
+
+/* Takes over what was published before. */
+static enum sl_status take_published(struct sl_rendition *r,
+                                     const struct sl_rendition_resume *resume, struct sl_error *err)
+{
+    enum sl_status status = SL_OK;
+    for (size_t i = 0; i < resume->published->count && !status; i++) {
+        status = sl_playlist_append(&r->playlist, &resume->published->segments[i], err);
+    }
+    r->discontinuity = resume->discontinuity;
     return status;
 }
 
@@ -141,16 +162,20 @@ enum sl_status sl_rendition_open(struct sl_rendition **out,
 {
     const struct naming *naming;
     struct sl_rendition *r = NULL;
+    struct sl_mux_track places[2] = {{.start = 0}};
     struct sl_mux_params mux = {.log = params->log};
+    struct sl_output *output = params->output;
     enum sl_status status = check_params(params, &naming, err);
     *out = NULL;
+    if (!status) {
+        r = sl_alloc_zero(sizeof *r);
+        status = r ? SL_OK : sl_fail_memory(err);
+    }
     if (status) {
+        sl_output_destroy(&output);
         return status;
     }
-    r = sl_alloc_zero(sizeof *r);
-    if (!r) {
-        return sl_fail_memory(err);
-    }
+    r->output = output;
     r->log = params->log;
     r->video = params->tracks[0]->kind == SL_KIND_VIDEO;
     r->with_sound = params->tracks[1] != NULL;
@@ -166,10 +191,21 @@ enum sl_status sl_rendition_open(struct sl_rendition **out,
     r->playlist.init_uri = naming->init_uri;
     r->playlist.extension = naming->extension;
     r->playlist.independent = true; /* every cut is a key frame of a closed group */
+    r->program_zero = params->program_zero ? params->program_zero : SL_NO_TIME;
+    if (params->resume) {
+        places[0].start = params->resume->start[0];
+        places[1].start = params->resume->start[1];
+        mux.tracks = places;
+        mux.sequence = (uint32_t)params->resume->published->count;
+        mux.before = params->resume->last;
+        status = take_published(r, params->resume, err);
+    }
     /* The muxer first: what it cannot take must not cost anybody an earlier run. */
-    status =
-        sl_mux_open(&r->muxer, params->muxer, params->tracks, r->with_sound ? 2 : 1, &mux, err);
     if (!status) {
+        status =
+            sl_mux_open(&r->muxer, params->muxer, params->tracks, r->with_sound ? 2 : 1, &mux, err);
+    }
+    if (!status && !r->output) {
         status = sl_output_files(&r->output, params->directory, err);
     }
     if (!status) {
@@ -183,25 +219,6 @@ enum sl_status sl_rendition_open(struct sl_rendition **out,
 }
 
 /* ---- publishing -------------------------------------------------------------------------- */
-
-static enum sl_status put_playlist(struct sl_rendition *r, struct sl_error *err)
-{
-    struct sl_writer w;
-    struct sl_chain chain;
-    enum sl_status status;
-    sl_chain_init(&chain);
-    sl_writer_init(&w, (size_t)SL_SEGMENTS_MAX * 128);
-    status = sl_playlist_render(&r->playlist, &w, err);
-    if (!status) {
-        status = sl_chain_add_copy(&chain, w.data, w.size, err);
-    }
-    if (!status) {
-        status = r->output->ops->put(r->output, SL_OUTPUT_PLAYLIST, &chain, err);
-    }
-    sl_chain_clear(&chain);
-    sl_writer_clear(&w);
-    return status;
-}
 
 /* The muxer consumes on success only. */
 static enum sl_status mux_first(struct sl_rendition *r, struct fifo *f, struct sl_error *err)
@@ -217,13 +234,28 @@ static enum sl_status mux_first(struct sl_rendition *r, struct fifo *f, struct s
     return SL_OK;
 }
 
+/* The segment as the playlist will have it. */
+static struct sl_segment describe(const struct sl_rendition *r, const struct closed *segment,
+                                  int64_t bytes)
+{
+    struct sl_segment s = {.duration = segment->duration,
+                           .bytes = bytes,
+                           .program_time = SL_NO_TIME,
+                           .init = r->init,
+                           .discontinuity = r->discontinuity};
+    if (r->program_zero != SL_NO_TIME) {
+        s.program_time = r->program_zero + sl_rescale(r->playlist.total_duration, r->timebase[0],
+                                                      sl_rational(1, 1000000), SL_ROUND_NEAREST);
+    }
+    return s;
+}
+
 static enum sl_status publish_segment(struct sl_rendition *r, const struct closed *segment,
                                       struct sl_error *err)
 {
     struct sl_chain chain;
     struct sl_packet *p;
     char uri[64];
-    uint32_t number = (uint32_t)r->playlist.count;
     /* Before anything is written: a segment that cannot be listed must not appear. */
     enum sl_status status = sl_playlist_check(&r->playlist, segment->duration, err);
     sl_chain_init(&chain);
@@ -237,17 +269,16 @@ static enum sl_status publish_segment(struct sl_rendition *r, const struct close
     if (!status) {
         status = r->muxer->ops->flush(r->muxer, &chain, err);
     }
+    sl_playlist_segment_uri(&r->playlist, (uint32_t)r->playlist.count, uri);
     if (!status) {
-        sl_playlist_segment_uri(&r->playlist, number, uri);
-        status = r->output->ops->put(r->output, uri, &chain, err);
+        struct sl_segment s = describe(r, segment, chain.size);
+        status = sl_playlist_append(&r->playlist, &s, err);
     }
     if (!status) {
-        status = sl_playlist_add(&r->playlist, segment->duration, chain.size, err);
+        status = r->output->ops->segment(r->output, &r->playlist, uri, &chain, err);
     }
     if (!status) {
-        status = put_playlist(r, err);
-    }
-    if (!status) {
+        r->discontinuity = false;
         sl_log_write(r->log, SL_LOG_DEBUG, "rendition", "published %s, %" PRId64 " bytes", uri,
                      chain.size);
     }
@@ -353,7 +384,7 @@ static enum sl_status check_packet(const struct sl_rendition *r, const struct sl
                        p->track, p->pts, p->duration);
     }
     if (main && r->video && !(p->flags & SL_PACKET_KEY) &&
-        ((p->flags & SL_PACKET_CUT) || (!r->open && !r->closed_count && !r->playlist.count))) {
+        ((p->flags & SL_PACKET_CUT) || !r->begun)) {
         return sl_fail(err, SL_EINVAL, "rendition",
                        "the segment at pts %" PRId64 " does not start with a key frame", p->pts);
     }
@@ -397,6 +428,7 @@ enum sl_status sl_rendition_write(struct sl_rendition *r, struct sl_packet *pack
         return status;
     }
     if (packet->track == 0) {
+        r->begun = true;
         r->open++;
         return SL_OK;
     }
@@ -450,7 +482,7 @@ enum sl_status sl_rendition_finish(struct sl_rendition *r, int64_t end, struct s
                      fifo_length(&r->sound));
     }
     r->playlist.ended = true;
-    status = put_playlist(r, err);
+    status = r->output->ops->end(r->output, &r->playlist, err);
     if (status) {
         r->failed = status;
     } else {

@@ -6,12 +6,27 @@
 
 #include "media/packet.h"
 #include "media/stage.h"
+#include "package/output.h"
 #include "package/playlist.h"
 
 #define SL_RENDITION_PENDING_MAX (512u << 20) /* bytes of packets that wait for their segment */
 
+/* Where a rendition goes on that was begun earlier. */
+struct sl_rendition_resume {
+    const struct sl_playlist *published; /* what there is; copied */
+    int64_t start[2]; /* of each track, as struct sl_mux_track has it: place of its first packet */
+    bool discontinuity;          /* what comes does not follow from what there is */
+    const struct sl_chain *last; /* the last segment, for formats that count on; NULL: none */
+};
+
 struct sl_rendition_params {
     const char *directory; /* created; old playlists in it are removed first */
+    /* Instead of the directory, which is then for messages alone; the rendition's from here on,
+     * whatever sl_rendition_open returns. */
+    struct sl_output *output;
+    const struct sl_rendition_resume *resume; /* NULL: from the start */
+    /* Microseconds since 1970 of time 0, for EXT-X-PROGRAM-DATE-TIME. 0: not stated. */
+    int64_t program_zero;
     const struct sl_muxer_ops *muxer;
     const struct sl_track *tracks[2]; /* [0] cuts the segments; [1]: muxed in, or NULL */
     int64_t target;                   /* seconds */

@@ -29,7 +29,7 @@ enum sl_status sl_clock_init(struct sl_clock *c, const struct sl_clock_params *p
 {
     memset(c, 0, sizeof *c);
     c->params = *params;
-    c->zero = c->last = SL_NO_TIME;
+    c->zero = c->last = c->pending_source = c->emitting = SL_NO_TIME;
     if (!sl_rational_valid(params->source) || !sl_rational_valid(params->segment)) {
         return sl_fail(err, SL_EINVAL, "clock", "timebase and segment length must be positive");
     }
@@ -62,7 +62,7 @@ enum sl_status sl_clock_init(struct sl_clock *c, const struct sl_clock_params *p
  * In units of 1/(2M) frame, with N = tick x rate and M its denominator, a picture d ticks after the
  * first sits at 2dN; grid point i at 2iM + origin. Each picture allows the origins within N of its
  * own error; while the intersection of all is not empty the grid explains every timestamp. */
-static int64_t to_output(struct sl_clock *c, int64_t delta)
+static int64_t from_first(struct sl_clock *c, int64_t delta)
 {
     if (!c->params.rate_exact) {
         return sl_rescale(delta, c->params.source, c->out, SL_ROUND_NEAREST);
@@ -80,6 +80,20 @@ static int64_t to_output(struct sl_clock *c, int64_t delta)
     c->grid_low = low;
     c->grid_high = high;
     return sl_muldiv(index, c->out.den * c->params.rate.den, c->params.rate.num, SL_ROUND_NEAREST);
+}
+
+static int64_t to_output(struct sl_clock *c, int64_t delta)
+{
+    return c->params.origin + from_first(c, delta);
+}
+
+void sl_clock_restore(struct sl_clock *c, int64_t zero, int64_t grid_low, int64_t grid_high)
+{
+    c->zero = zero;
+    if (c->params.rate_exact) {
+        c->grid_low = grid_low;
+        c->grid_high = grid_high;
+    }
 }
 
 /* First tick at or after cut k. */
@@ -113,6 +127,7 @@ static enum sl_status emit_until(struct sl_clock *c, int64_t end, struct sl_erro
     int64_t longest = (2 * c->params.target + 1) * c->out.den / 2; /* exclusive */
     struct sl_frame *frame = c->pending;
     c->pending = NULL;
+    c->emitting = c->pending_source;
     for (;;) {
         struct sl_frame *again = NULL;
         bool cuts = frame->pts >= cut_time(c, c->next_cut);
@@ -140,6 +155,7 @@ static enum sl_status emit_until(struct sl_clock *c, int64_t end, struct sl_erro
             goto out;
         }
         frame = again;
+        c->emitting = SL_NO_TIME;
         if (!again) {
             return SL_OK;
         }
@@ -188,6 +204,7 @@ enum sl_status sl_clock_put(struct sl_clock *c, struct sl_frame *frame, struct s
         return st;
     }
     c->pending = own;
+    c->pending_source = frame->pts;
     c->last = frame->pts;
     return SL_OK;
 }
@@ -195,7 +212,7 @@ enum sl_status sl_clock_put(struct sl_clock *c, struct sl_frame *frame, struct s
 int64_t sl_clock_end(const struct sl_clock *c)
 {
     if (!c->pending) {
-        return 0;
+        return c->params.origin;
     }
     int64_t duration = c->nominal;
     if (duration <= 0 && c->pending->duration != SL_NO_TIME) {

@@ -14,6 +14,7 @@ struct sl_clock_params {
     bool rate_exact;            /* the container proves it */
     struct sl_rational segment; /* seconds: cut k is at the first picture at or after k * segment */
     int64_t target;             /* seconds; no segment may last target + 0.5 or more */
+    int64_t origin;             /* ticks of out: time of the first picture */
     const struct sl_log *log;
     /* Takes over the frame. SL_FRAME_CUT | SL_FRAME_KEY where a segment starts. */
     enum sl_status (*emit)(void *opaque, struct sl_frame *frame, struct sl_error *err);
@@ -32,11 +33,17 @@ struct sl_clock {
     int64_t last;                /* source pts of the last picture */
     int64_t last_duration;
     struct sl_frame *pending;
+    int64_t pending_source; /* its source pts */
+    int64_t emitting;       /* source pts of what is being emitted; SL_NO_TIME: not known, or shown
+                               again */
     int64_t emitted, dropped;
 };
 
 SL_NODISCARD enum sl_status sl_clock_init(struct sl_clock *c, const struct sl_clock_params *params,
                                           struct sl_error *err);
+/* As the clock was when the picture of that source pts was emitted with SL_FRAME_CUT: the next one
+ * put is that picture. Before the first. */
+void sl_clock_restore(struct sl_clock *c, int64_t zero, int64_t grid_low, int64_t grid_high);
 /* Does not take ownership. A picture that is not later than the one before is dropped. */
 SL_NODISCARD enum sl_status sl_clock_put(struct sl_clock *c, struct sl_frame *frame,
                                          struct sl_error *err);

@@ -146,9 +146,12 @@ enum sl_status sl_ladder_create(struct sl_ladder **out, const struct sl_ladder_p
     /* The first whole number of seconds that no regular segment passes. */
     struct sl_rational seg = params->segment;
     l->target = (seg.num + seg.den - 1) / seg.den;
-    enum sl_status st = check_output(l, err);
+    l->push = !params->input[0];
+    l->pushed_pts = SL_NO_TIME;
+    l->resume.source = SL_NO_TIME;
+    enum sl_status st = l->params.run[0] ? SL_OK : check_output(l, err);
     if (st == SL_OK) {
-        st = open_input(l, err);
+        st = l->push ? sl_ladder_push_open(l, err) : open_input(l, err);
     }
     if (st == SL_OK) {
         struct sl_clock_params clock = {
@@ -162,6 +165,12 @@ enum sl_status sl_ladder_create(struct sl_ladder **out, const struct sl_ladder_p
             .opaque = l,
         };
         st = sl_clock_init(&l->clock, &clock, err);
+    }
+    if (st == SL_OK && l->params.run[0]) {
+        st = sl_ladder_live_open(l, err);
+    }
+    if (st == SL_OK && l->live && !l->push) {
+        st = sl_ladder_live_seek(l, err);
     }
     l->progress.duration_us = l->input.demuxer ? l->input.demuxer->duration : -1;
     if (st != SL_OK) {
@@ -199,6 +208,8 @@ void sl_ladder_free(struct sl_ladder **ladder)
     sl_decode_destroy(&l->decoder);
     sl_input_close(&l->input);
     sl_raw_rows_close(&l->raw);
+    sl_live_close(&l->live);
+    sl_buf_pool_destroy(&l->pictures);
     pthread_cond_destroy(&l->shared.changed);
     pthread_mutex_destroy(&l->shared.lock);
     sl_free(l);

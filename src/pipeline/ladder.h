@@ -10,6 +10,11 @@ SL_NODISCARD enum sl_status sl_ladder_create(struct sl_ladder **out,
                                              const struct sl_ladder_events *events,
                                              const struct sl_log *log, struct sl_error *err);
 SL_NODISCARD enum sl_status sl_ladder_execute(struct sl_ladder *l, struct sl_error *err);
+SL_NODISCARD enum sl_status sl_ladder_push(struct sl_ladder *l, const struct sl_picture *picture,
+                                           struct sl_error *err);
+SL_NODISCARD enum sl_status sl_ladder_push_close(struct sl_ladder *l, struct sl_error *err);
+void sl_ladder_tell(struct sl_ladder *l, sl_ladder_update_fn *update, void *opaque);
+void sl_ladder_result_of(struct sl_ladder *l, struct sl_ladder_result *result);
 void sl_ladder_request_stop(struct sl_ladder *l);
 void sl_ladder_free(struct sl_ladder **l);
 

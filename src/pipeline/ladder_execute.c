@@ -66,7 +66,7 @@ static enum sl_status plan(struct sl_ladder *l, const struct sl_frame *first, st
     size_t count = 0;
     describe_picture(l, first);
     enum sl_status st = sl_ladder_plan(&l->params, l->width, l->height, rungs, &count, err);
-    if (st == SL_OK) {
+    if (st == SL_OK && !l->live) {
         st = prepare_output(l, err);
     }
     if (st != SL_OK) {
@@ -90,6 +90,15 @@ static enum sl_status plan(struct sl_ladder *l, const struct sl_frame *first, st
     l->rung_count = st == SL_OK ? count : 0;
     for (size_t i = 0; i < l->rung_count && st == SL_OK; i++) {
         st = sl_rung_open(l, i, err);
+    }
+    if (st == SL_OK && l->live) {
+        st = sl_ladder_live_begin(l, err);
+    }
+    if (st == SL_OK && l->sound.present) {
+        st = sl_ladder_sound_begin(l, err);
+    }
+    for (size_t i = 0; i < l->rung_count && st == SL_OK; i++) {
+        st = sl_rung_begin(l, i, err);
     }
     if (st == SL_OK) {
         st = sl_queue_create(&l->frames, SL_LADDER_FRAME_QUEUE, drop_frame, err);
@@ -117,6 +126,10 @@ enum sl_status sl_ladder_emit(void *opaque, struct sl_frame *frame, struct sl_er
 {
     struct sl_ladder *l = opaque;
     enum sl_status st = SL_OK;
+    if (l->live && !sl_ladder_live_picture(l, frame)) {
+        sl_frame_unref(&frame);
+        return SL_OK;
+    }
     if (!l->planned) {
         st = plan(l, frame, err);
     }
@@ -167,7 +180,10 @@ static enum sl_status decode(struct sl_ladder *l, struct sl_packet *packet, int6
         }
         struct sl_frame *frame = NULL;
         while ((st = l->decoder->ops->receive(l->decoder, &frame, &why)) == SL_OK) {
-            st = sl_clock_put(&l->clock, frame, err);
+            /* Decoded from an earlier key picture on, only to be able to decode what follows. */
+            bool early = l->resume.source != SL_NO_TIME &&
+                         (frame->pts == SL_NO_TIME || frame->pts < l->resume.source);
+            st = early ? SL_OK : sl_clock_put(&l->clock, frame, err);
             sl_frame_unref(&frame);
             if (st != SL_OK) {
                 return st;
@@ -321,56 +337,90 @@ void sl_ladder_join(struct sl_ladder *l)
     }
 }
 
-enum sl_status sl_ladder_execute(struct sl_ladder *l, struct sl_error *err)
+enum sl_status sl_ladder_failed(struct sl_ladder *l, struct sl_error *err)
 {
-    struct sl_error input_error = {0};
-    struct sl_error own = {0};
+    pthread_mutex_lock(&l->shared.lock);
+    struct sl_error first = l->shared.error;
+    pthread_mutex_unlock(&l->shared.lock);
+    if (first.status != SL_OK && err && err->status == SL_OK) {
+        *err = first;
+    }
+    return first.status;
+}
+
+/* Waits for every thread, and announces that all is there. */
+static enum sl_status complete(struct sl_ladder *l, int64_t end, struct sl_error *err)
+{
+    announce_end(l, end);
+    sl_ladder_join(l);
+    if (l->shared.error.status == SL_OK && l->planned && !l->live) {
+        struct sl_error master = {0};
+        if (sl_ladder_publish_master(l, true, &master) != SL_OK) {
+            sl_ladder_fail(l, &master);
+        }
+    }
+    return sl_ladder_failed(l, err);
+}
+
+/* What the run comes to once all threads are done. */
+static enum sl_status outcome(struct sl_ladder *l, enum sl_status st,
+                              const struct sl_error *input_error, struct sl_error *err)
+{
+    bool whole = l->planned || (l->live && l->resume.active);
+    if (st == SL_OK && input_error->status != SL_OK) {
+        if (err->status == SL_OK) {
+            *err = *input_error;
+        }
+        st = input_error->status;
+    }
+    if (st == SL_OK && !whole && !sl_cancelled(&l->stop)) {
+        st = sl_fail(err, SL_EDATA, l->push ? "ladder" : l->params.input, "%s",
+                     l->push ? "closed before any picture came" : "no picture could be decoded");
+    }
+    return l->live ? sl_ladder_live_end(l, st, err) : st;
+}
+
+enum sl_status sl_ladder_conclude(struct sl_ladder *l, enum sl_status st, struct sl_error *own,
+                                  const struct sl_error *input_error, struct sl_error *err)
+{
+    struct sl_error why = {0};
+    const char *name = l->push ? "ladder" : l->params.input;
     int64_t end = 0;
-    enum sl_status st = read_all(l, &input_error, &own);
     if (st == SL_EOF) {
         end = l->shared.end_ticks;
         st = SL_OK;
     } else if (st == SL_OK) {
-        st = finish_clock(l, &end, &own);
+        st = finish_clock(l, &end, own);
         if (st == SL_EOF) {
             end = l->shared.end_ticks;
             st = SL_OK;
         }
     }
     if (st != SL_OK && st != SL_ECANCELLED) {
-        (void)sl_fail(&own, st, l->params.input, "%s", sl_status_name(st));
-        sl_ladder_fail(l, &own);
+        (void)sl_fail(own, st, name, "%s", sl_status_name(st));
+        sl_ladder_fail(l, own);
     }
-    announce_end(l, end);
-    sl_ladder_join(l);
-    if (l->shared.error.status == SL_OK && l->planned) {
-        struct sl_error master = {0};
-        if (sl_ladder_publish_master(l, true, &master) != SL_OK) {
-            sl_ladder_fail(l, &master);
-        }
-    }
-    if (l->shared.error.status != SL_OK) {
+    st = outcome(l, complete(l, end, &why), input_error, &why);
+    if (st != SL_OK) {
         if (err && err->status == SL_OK) {
-            *err = l->shared.error;
+            *err = why;
         }
-        return l->shared.error.status;
-    }
-    if (input_error.status != SL_OK) {
-        if (err && err->status == SL_OK) {
-            *err = input_error;
-        }
-        return input_error.status;
-    }
-    if (!l->planned && !sl_cancelled(&l->stop)) {
-        return sl_fail(err, SL_EDATA, l->params.input, "no picture could be decoded");
+        return st;
     }
     l->progress.finished = 1;
     l->progress.segments = l->shared.segments;
     if (l->events.progress) {
         l->events.progress(l->events.opaque, &l->progress);
     }
-    return sl_cancelled(&l->stop)
-               ? sl_fail(err, SL_ECANCELLED, l->params.input, "stopped after %lld pictures",
-                         (long long)l->progress.frames)
-               : SL_OK;
+    return sl_cancelled(&l->stop) ? sl_fail(err, SL_ECANCELLED, name, "stopped after %lld pictures",
+                                            (long long)l->progress.frames)
+                                  : SL_OK;
+}
+
+enum sl_status sl_ladder_execute(struct sl_ladder *l, struct sl_error *err)
+{
+    struct sl_error input_error = {0};
+    struct sl_error own = {0};
+    enum sl_status st = read_all(l, &input_error, &own);
+    return sl_ladder_conclude(l, st, &own, &input_error, err);
 }

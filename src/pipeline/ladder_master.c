@@ -126,7 +126,7 @@ enum sl_status sl_ladder_listed(struct sl_ladder *l, size_t rendition,
             s->rates[rendition].peak = sl_playlist_peak(playlist);
             s->rates[rendition].average = sl_playlist_average(playlist);
         }
-        due = !s->master_published;
+        due = !s->master_published && !l->live; /* a live run has its own with every segment */
         for (size_t i = 0; i < renditions; i++) {
             due = due && s->listed[i] > 0;
         }

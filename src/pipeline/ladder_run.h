@@ -21,6 +21,7 @@
 #include "pipeline/clock.h"
 #include "pipeline/jumps.h"
 #include "pipeline/ladder_plan.h"
+#include "pipeline/live.h"
 #include "pipeline/raw_rows.h"
 
 #define SL_LADDER_FRAME_QUEUE   4 /* decoded pictures between input and shape */
@@ -67,6 +68,9 @@ struct sl_rung {
     pthread_t thread;
     bool started;
     char codecs[SL_CODEC_STRING_MAX];
+    /* Where it begins: what is before was published by an earlier life of the run. */
+    int64_t from;       /* ticks of the clock */
+    int64_t sound_from; /* pts of the first packet of sound to mux in; SL_NO_TIME: any */
 };
 
 struct sl_ladder_sound {
@@ -85,6 +89,8 @@ struct sl_ladder_sound {
     int64_t zero;                                 /* ticks of the track: sample 0 */
     struct sl_packet *held[SL_LADDER_SOUND_HELD]; /* after a cut that is not decided */
     size_t held_count;
+    int64_t from;    /* pts of the first packet to be delivered; SL_NO_TIME: any */
+    int64_t first;   /* sample that the line begins with */
     int64_t cuts;    /* made so far */
     int64_t end;     /* samples, once finished is set */
     int64_t encoded; /* samples of the line handed to the encoder */
@@ -112,6 +118,17 @@ struct sl_ladder_shared {
     } rates[SL_LADDER_RUNGS_MAX + 1];
 };
 
+/* Going on with a live run: ladder_live.c. */
+struct sl_ladder_resume {
+    bool active;    /* something was published before */
+    bool exact;     /* the source is at hand from its beginning: nothing is lost */
+    int64_t from;   /* ticks of the clock: pictures before are not needed */
+    int64_t source; /* source pts of the first picture that the clock is given; SL_NO_TIME: any */
+    int64_t base;   /* not exact: the time at which the new pictures begin */
+    int64_t cuts[SL_LADDER_RUNGS_MAX]; /* where segments begin besides the clock's, rising */
+    size_t cut_count, cuts_made;
+};
+
 struct sl_ladder {
     struct sl_ladder_params params;
     struct sl_ladder_events events;
@@ -135,6 +152,18 @@ struct sl_ladder {
     struct sl_rung rungs[SL_LADDER_RUNGS_MAX];
     size_t rung_count;
     struct sl_ladder_sound sound;
+    struct sl_live *live; /* NULL: files */
+    struct sl_ladder_resume resume;
+    int64_t program_zero;         /* live: microseconds since 1970 of time 0 */
+    struct sl_track pushed;       /* what video points to where there is no input */
+    struct sl_buf_pool *pictures; /* of the caller's, copied */
+    size_t picture_bytes;
+    int64_t pushed_pts;         /* of the last one; SL_NO_TIME: none yet */
+    int64_t push_anchor;        /* the last time that the caller said */
+    int64_t push_count;         /* pictures since then, that one too */
+    enum sl_status push_status; /* what made an end of it; SL_EOF: the sound did */
+    struct sl_error push_error;
+    bool push, closed;
     struct sl_ladder_shared shared;
     struct sl_ladder_progress progress;
 };
@@ -153,7 +182,9 @@ SL_NODISCARD enum sl_status sl_ladder_emit(void *ladder, struct sl_frame *frame,
 void sl_ladder_join(struct sl_ladder *l);
 
 /* ladder_rung.c */
+/* Scaler and encoder; then, once it is known where it begins, its rendition. */
 SL_NODISCARD enum sl_status sl_rung_open(struct sl_ladder *l, size_t index, struct sl_error *err);
+SL_NODISCARD enum sl_status sl_rung_begin(struct sl_ladder *l, size_t index, struct sl_error *err);
 SL_NODISCARD enum sl_status sl_rung_push(struct sl_rung *r, struct sl_frame *frame,
                                          struct sl_packet *packet, struct sl_error *err);
 void *sl_rung_thread(void *rung);
@@ -162,9 +193,11 @@ void sl_rung_item_drop(void *item);
 
 /* ladder_sound.c */
 SL_NODISCARD enum sl_status sl_ladder_sound_prepare(struct sl_ladder *l, struct sl_error *err);
-/* Opens decoder, encoder and (fMP4) rendition; zero is the first picture's time. */
+/* Opens decoder and encoder; zero is the first picture's time. */
 SL_NODISCARD enum sl_status sl_ladder_sound_open(struct sl_ladder *l, int64_t zero,
                                                  struct sl_rational timebase, struct sl_error *err);
+/* Once it is known where it begins: the line and (fMP4) the rendition. */
+SL_NODISCARD enum sl_status sl_ladder_sound_begin(struct sl_ladder *l, struct sl_error *err);
 SL_NODISCARD enum sl_status sl_ladder_sound_start(struct sl_ladder *l, struct sl_error *err);
 /* A packet of the source's sound; before the start it is kept aside. Consumes always. */
 SL_NODISCARD enum sl_status sl_ladder_sound_put(struct sl_ladder *l, struct sl_packet *packet,
@@ -181,5 +214,33 @@ SL_NODISCARD enum sl_status sl_ladder_listed(struct sl_ladder *l, size_t renditi
                                              struct sl_error *err);
 SL_NODISCARD enum sl_status sl_ladder_publish_master(struct sl_ladder *l, bool finished,
                                                      struct sl_error *err);
+
+/* ladder_execute.c: brings the run to its end, whatever st reading came to. */
+SL_NODISCARD enum sl_status sl_ladder_conclude(struct sl_ladder *l, enum sl_status st,
+                                               struct sl_error *own,
+                                               const struct sl_error *input_error,
+                                               struct sl_error *err);
+/* The first error anywhere; SL_OK: none. */
+enum sl_status sl_ladder_failed(struct sl_ladder *l, struct sl_error *err);
+
+/* ladder_live.c */
+SL_NODISCARD enum sl_status sl_ladder_live_open(struct sl_ladder *l, struct sl_error *err);
+/* Before reading: where the source is to be read from. */
+SL_NODISCARD enum sl_status sl_ladder_live_seek(struct sl_ladder *l, struct sl_error *err);
+/* Names the renditions and sets where each begins; encoders are open. */
+SL_NODISCARD enum sl_status sl_ladder_live_begin(struct sl_ladder *l, struct sl_error *err);
+/* Output and beginning of a rendition (rungs, then sound of its own). */
+SL_NODISCARD enum sl_status sl_ladder_live_rendition(struct sl_ladder *l, size_t index,
+                                                     struct sl_rendition_params *params,
+                                                     struct sl_rendition_resume *resume,
+                                                     struct sl_chain *last, struct sl_error *err);
+/* A picture from the clock: notes cuts, and adds those that are needed. False: it was published
+ * before. */
+SL_NODISCARD bool sl_ladder_live_picture(struct sl_ladder *l, struct sl_frame *frame);
+SL_NODISCARD enum sl_status sl_ladder_live_end(struct sl_ladder *l, enum sl_status st,
+                                               struct sl_error *err);
+
+/* ladder_push.c */
+SL_NODISCARD enum sl_status sl_ladder_push_open(struct sl_ladder *l, struct sl_error *err);
 
 #endif

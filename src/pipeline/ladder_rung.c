@@ -98,20 +98,24 @@ enum sl_status sl_rung_open(struct sl_ladder *l, size_t index, struct sl_error *
         .height = (int32_t)r->plan.height,
         .colour = l->colour,
     };
-    char *directory = NULL;
     r->ladder = l;
+    r->sound_from = SL_NO_TIME;
     enum sl_status st = sl_scaler_create(&r->scaler, &scale, err);
-    if (st == SL_OK) {
-        st = open_encoder(l, r, index, err);
-    }
-    if (st != SL_OK) {
-        goto out;
-    }
-    directory = sl_format("%s/%s", l->params.output, r->plan.name);
+    return st != SL_OK ? st : open_encoder(l, r, index, err);
+}
+
+enum sl_status sl_rung_begin(struct sl_ladder *l, size_t index, struct sl_error *err)
+{
+    struct sl_rung *r = &l->rungs[index];
+    struct sl_rendition_resume resume;
+    struct sl_chain last;
+    enum sl_status st = SL_OK;
+    char *directory =
+        l->live ? sl_strdup(r->plan.name) : sl_format("%s/%s", l->params.output, r->plan.name);
     if (!directory) {
-        st = sl_fail_memory(err);
-        goto out;
+        return sl_fail_memory(err);
     }
+    sl_chain_init(&last);
     bool ts = l->params.format == SL_LADDER_TS;
     struct sl_rendition_params params = {
         .directory = directory,
@@ -120,11 +124,16 @@ enum sl_status sl_rung_open(struct sl_ladder *l, size_t index, struct sl_error *
         .target = l->target,
         .log = l->log,
     };
-    st = sl_rendition_open(&r->rendition, &params, err);
+    if (l->live) {
+        st = sl_ladder_live_rendition(l, index, &params, &resume, &last, err);
+    }
+    if (st == SL_OK) {
+        st = sl_rendition_open(&r->rendition, &params, err);
+    }
     if (st == SL_OK) {
         st = sl_queue_create(&r->inbox, SL_LADDER_RUNG_QUEUE, sl_rung_item_drop, err);
     }
-out:
+    sl_chain_clear(&last);
     sl_free(directory);
     return st;
 }
@@ -238,7 +247,9 @@ static enum sl_status shape(struct sl_ladder *l, struct sl_frame *frame, struct 
         if (st == SL_OK) {
             sl_frame_unref(&at);
             at = scaled;
-            st = sl_rung_push(&l->rungs[i], at, NULL, err);
+            if (at->pts >= l->rungs[i].from) {
+                st = sl_rung_push(&l->rungs[i], at, NULL, err);
+            }
         }
     }
     sl_frame_unref(&at);

@@ -67,24 +67,17 @@ enum sl_status sl_ladder_sound_open(struct sl_ladder *l, int64_t zero, struct sl
 {
     struct sl_ladder_sound *s = &l->sound;
     struct sl_error why = {0};
-    char *directory = NULL;
     /* A file of its own starts where it starts; sound of the source belongs to the picture. */
     s->zero = !s->separate ? sl_rescale(zero, timebase, s->track.timebase, SL_ROUND_NEAREST)
               : s->track.start != SL_NO_TIME ? s->track.start
                                              : 0;
+    s->from = SL_NO_TIME;
     struct sl_decode_params decode = {.log = l->log, .threads = 1};
     enum sl_status st = sl_decode_open(&s->decoder, &s->track, &decode, &why);
     if (st != SL_OK) {
         return sl_fail(err, st, sound_name(l), "sound (%s): %s; --no-audio leaves it out",
                        s->track.codec_name, why.msg);
     }
-    struct sl_sound_params line = {
-        .timebase = s->track.timebase,
-        .zero = s->zero,
-        .sample_rate = (int32_t)l->params.audio_rate,
-        .channels = (int32_t)l->params.audio_channels,
-        .frame_samples = SL_AAC_FRAME_SAMPLES,
-    };
     struct sl_encode_params encode = {
         .log = l->log,
         .timebase = {1, l->params.audio_rate},
@@ -94,22 +87,40 @@ enum sl_status sl_ladder_sound_open(struct sl_ladder *l, int64_t zero, struct sl
         .channels = (int32_t)l->params.audio_channels,
         .channel_layout = layout_of(l->params.audio_channels),
     };
-    st = sl_sound_create(&s->line, &line, err);
-    if (st == SL_OK) {
-        st = sl_encode_open(&s->encoder, SL_CODEC_AAC, NULL, &encode, err);
-    }
+    st = sl_encode_open(&s->encoder, SL_CODEC_AAC, NULL, &encode, err);
     if (st == SL_OK) {
         st = sl_codec_string(&s->encoder->track, s->codec, err);
     }
+    (void)snprintf(s->encoder->track.language, sizeof s->encoder->track.language, "%s",
+                   s->track.language);
+    return st;
+}
+
+enum sl_status sl_ladder_sound_begin(struct sl_ladder *l, struct sl_error *err)
+{
+    struct sl_ladder_sound *s = &l->sound;
+    struct sl_rendition_resume resume;
+    char *directory = NULL;
+    struct sl_sound_params line = {
+        .timebase = s->track.timebase,
+        .zero = s->zero,
+        .sample_rate = (int32_t)l->params.audio_rate,
+        .channels = (int32_t)l->params.audio_channels,
+        .frame_samples = SL_AAC_FRAME_SAMPLES,
+        .first = s->first,
+    };
+    enum sl_status st = sl_sound_create(&s->line, &line, err);
+    s->encoded = s->first;
     if (st == SL_OK && !s->separate) {
         st = sl_queue_create(&s->inbox, SL_LADDER_SOUND_QUEUE, drop_packet, err);
     }
     if (st != SL_OK || l->params.format == SL_LADDER_TS) {
         return st;
     }
-    (void)snprintf(s->encoder->track.language, sizeof s->encoder->track.language, "%s",
-                   s->track.language);
-    directory = sl_format("%s/audio", l->params.output);
+    directory = l->live ? sl_strdup("audio") : sl_format("%s/audio", l->params.output);
+    if (!directory) {
+        return sl_fail_memory(err);
+    }
     struct sl_rendition_params params = {
         .directory = directory,
         .muxer = &sl_mux_fmp4,
@@ -117,7 +128,12 @@ enum sl_status sl_ladder_sound_open(struct sl_ladder *l, int64_t zero, struct sl
         .target = l->target,
         .log = l->log,
     };
-    st = directory ? sl_rendition_open(&s->rendition, &params, err) : sl_fail_memory(err);
+    if (l->live) {
+        st = sl_ladder_live_rendition(l, l->rung_count, &params, &resume, NULL, err);
+    }
+    if (st == SL_OK) {
+        st = sl_rendition_open(&s->rendition, &params, err);
+    }
     sl_free(directory);
     return st;
 }
@@ -165,10 +181,17 @@ static enum sl_status deliver(struct sl_ladder_sound *s, struct sl_packet *packe
     struct sl_ladder *l = s->ladder;
     int64_t rate = l->params.audio_rate;
     enum sl_status st = SL_OK;
+    if (s->from != SL_NO_TIME && packet->pts < s->from) { /* the encoder's run-in */
+        sl_packet_unref(&packet);
+        return SL_OK;
+    }
     if (!s->rendition) {
         packet->track = 1;
         for (size_t i = 0; i < l->rung_count && st == SL_OK; i++) {
-            st = sl_rung_push(&l->rungs[i], NULL, packet, err);
+            struct sl_rung *r = &l->rungs[i];
+            if (r->sound_from == SL_NO_TIME || packet->pts >= r->sound_from) {
+                st = sl_rung_push(r, NULL, packet, err);
+            }
         }
         sl_packet_unref(&packet);
         return st;
@@ -383,7 +406,11 @@ static enum sl_status run(struct sl_ladder_sound *s, struct sl_error *err)
     if (st != SL_EOF) {
         return st;
     }
-    st = encode(s, NULL, err);
+    if (s->encoded > s->first) {
+        st = encode(s, NULL, err);
+    } else {
+        st = SL_OK; /* an earlier life of the run has come as far */
+    }
     if (st == SL_OK) {
         st = release_held(s, false, err);
     }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The places of frames of sound where they are decoded. filter/sound.h appends what is within a
- * quarter frame of where the line stands, and moves the line otherwise, so that a place may depend
+/* The places of frames of sound where they are decoded. filter/sound.h appends what is within 25 ms
+ * of where the line stands, and moves the line otherwise, so that a place may depend
  * on all that came before. Where times are regular it does not: then the grid says it. Where they
  * are not, some seconds before are mostly enough; where they are not either, one reading of the
  * track leaves marks to go on from. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/rational.h"
+#include "filter/sound.h"
 #include "pipeline/vod_run.h"
 
 #define MARK_EVERY 2 /* seconds */
 #define MARKS_MAX  (1u << 20)
-#define AAC_FRAME  1024
 #define JITTER     12000 /* of a second: what libavformat's own counting may be off */
 
 bool sl_vod_chain_regular(const struct vod_decoded *d, int64_t time)
@@ -37,32 +37,48 @@ static int64_t time_in(const struct vod_decoded *d, int64_t time)
 /* Samples of the source by which a time may be off the line before the line follows it. */
 static int64_t jitter_of(const struct vod_decoded *d)
 {
-    return sl_muldiv(AAC_FRAME / 4, d->rate, d->out_rate, SL_ROUND_UP);
+    return sl_muldiv(SL_SOUND_JITTER(d->out_rate), d->rate, d->out_rate, SL_ROUND_UP);
 }
 
-int64_t sl_vod_chain_place(struct vod_chain *c, int64_t time)
+/* Samples that a packet decodes to. */
+static int64_t length_of(struct vod_chain *c, const struct sl_packet *p)
 {
-    const struct vod_grid *g = &c->d->grid;
-    int64_t t = time_in(c->d, time), jitter = jitter_of(c->d);
-    if (g->frame <= 0) {
+    const struct vod_decoded *d = c->d;
+    uint8_t head;
+    if (!d->counted) {
+        return d->grid.frame;
+    }
+    if (sl_chain_read(&p->payload, 0, &head, 1, NULL) != SL_OK) {
+        return 0;
+    }
+    unsigned block = sl_vorbis_block(&d->vorbis, &head, 1);
+    int64_t samples = sl_vorbis_samples(c->before, block);
+    c->before = block > 0 ? block : c->before;
+    return samples;
+}
+
+int64_t sl_vod_chain_place(struct vod_chain *c, const struct sl_packet *p, int64_t time)
+{
+    int64_t t = time_in(c->d, time), jitter = jitter_of(c->d), length = length_of(c, p);
+    if (length <= 0) { /* not known; or the first of those that are counted, which gives nothing */
         return t;
     }
     if (c->next != SL_NO_TIME && t - c->next >= -jitter && t - c->next <= jitter) {
         t = c->next;
     }
     /* A frame that overlaps is cut at its beginning, by the line itself. */
-    c->next = c->next != SL_NO_TIME && t + g->frame < c->next ? c->next : t + g->frame;
+    c->next = c->next != SL_NO_TIME && t + length < c->next ? c->next : t + length;
     return t;
 }
 
-void sl_vod_chain_warm(struct vod_chain *c, int64_t time)
+void sl_vod_chain_warm(struct vod_chain *c, const struct sl_packet *p, int64_t time)
 {
     const struct vod_decoded *d = c->d;
     int64_t t = time_in(d, time), jitter = jitter_of(d), frame = d->grid.frame;
     size_t kept = 0;
     bool moved = false;
     if (c->next != SL_NO_TIME || frame <= 0) {
-        (void)sl_vod_chain_place(c, time);
+        (void)sl_vod_chain_place(c, p, time);
         return;
     }
     c->irregular = c->irregular || !sl_vod_chain_regular(d, time);
@@ -71,12 +87,12 @@ void sl_vod_chain_warm(struct vod_chain *c, int64_t time)
         return;
     }
     for (size_t i = 0; i < c->place_count; i++) {
-        struct vod_places p = c->places[i];
-        moved = moved || p.low < t - jitter || p.high > t + jitter;
-        p.low = p.low < t - jitter ? t - jitter : p.low;
-        p.high = p.high > t + jitter ? t + jitter : p.high;
-        if (p.low <= p.high) { /* these are near enough to be gone on from */
-            c->places[kept++] = (struct vod_places){p.low + frame, p.high + frame};
+        struct vod_places at = c->places[i];
+        moved = moved || at.low < t - jitter || at.high > t + jitter;
+        at.low = at.low < t - jitter ? t - jitter : at.low;
+        at.high = at.high > t + jitter ? t + jitter : at.high;
+        if (at.low <= at.high) { /* these are near enough to be gone on from */
+            c->places[kept++] = (struct vod_places){at.low + frame, at.high + frame};
         }
     }
     if (moved && kept < VOD_PLACES) { /* and all others come together here */
@@ -120,17 +136,15 @@ static enum sl_status end_from(struct vod_job *j, size_t track, struct vod_decod
         st = sl_vod_read(j, &p, err);
         bool ours = st == SL_OK && p->track == track && p->payload.size > 0;
         int64_t time = ours ? sl_vod_time(p) : SL_NO_TIME;
-        sl_packet_unref(&p);
-        if (time == SL_NO_TIME || time < from) {
-            continue;
-        }
-        done = time >= last;
+        bool counts = time != SL_NO_TIME && time >= from;
+        done = counts && time >= last;
         if (done) {
             st = sl_vod_chain_settle(&c, time);
-            (void)sl_vod_chain_place(&c, time);
-        } else {
-            sl_vod_chain_warm(&c, time);
+            (void)sl_vod_chain_place(&c, p, time);
+        } else if (counts) {
+            sl_vod_chain_warm(&c, p, time);
         }
+        sl_packet_unref(&p);
     }
     *end = c.next;
     d->regular = d->regular && !c.irregular && sl_vod_chain_regular(d, last);
@@ -168,13 +182,16 @@ enum sl_status sl_vod_mark_all(struct vod_job *j, size_t track, struct vod_decod
         st = sl_vod_read(j, &p, err);
         bool ours = st == SL_OK && p->track == track && p->payload.size > 0;
         int64_t time = ours ? sl_vod_time(p) : SL_NO_TIME;
-        sl_packet_unref(&p);
         if (time == SL_NO_TIME || time < early) {
+            sl_packet_unref(&p);
             continue;
         }
-        struct vod_mark mark = {time, c.next};
-        int64_t place = sl_vod_chain_place(&c, time);
-        mark.next = mark.next == SL_NO_TIME ? place : mark.next;
+        struct vod_mark mark = {time, c.next, c.before};
+        int64_t place = sl_vod_chain_place(&c, p, time);
+        sl_packet_unref(&p);
+        if (mark.next == SL_NO_TIME && !d->counted) { /* else it gives nothing */
+            mark.next = place;
+        }
         if (marked == SL_NO_TIME || place - marked >= (int64_t)MARK_EVERY * d->rate) {
             if (sl_grow((void *)&d->marks, &d->mark_capacity, d->mark_count, sizeof *d->marks,
                         MARKS_MAX) != SL_OK) {

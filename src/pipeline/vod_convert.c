@@ -11,7 +11,7 @@
 #include "pipeline/vod_run.h"
 
 #define AAC_FRAME 1024
-#define RUN_IN    8  /* frames encoded and dropped */
+#define RUN_IN    32 /* frames encoded and dropped: until the coder has found its step */
 #define FINE      64 /* of a sample: what times are counted in where frames have no fixed length */
 
 struct convert {
@@ -46,6 +46,7 @@ enum sl_status sl_vod_open_aac(const struct sl_vod *v, const struct vod_decoded 
         .sample_rate = d->out_rate,
         .channels = d->out_channels,
         .channel_layout = d->out_channels == 1 ? 0x4 : 0x3,
+        .joins = true,
     };
     return sl_encode_open(out, SL_CODEC_AAC, NULL, &p, err);
 }
@@ -109,7 +110,7 @@ static enum sl_status drain_line(struct convert *c, struct sl_error *err)
 /* The timebase of what is decoded. */
 static struct sl_rational fine(const struct vod_decoded *d)
 {
-    return sl_rational(1, d->grid.frame > 0 ? d->rate : (int64_t)d->rate * FINE);
+    return sl_rational(1, d->grid.frame > 0 || d->counted ? d->rate : (int64_t)d->rate * FINE);
 }
 
 /* A time says within half a tick where its frame begins, and how many samples lie between frames is
@@ -189,7 +190,7 @@ static enum sl_status feed_packet(struct convert *c, struct sl_packet *p, int64_
     }
     if (c->warming) {
         if (time < c->warm_until) {
-            sl_vod_chain_warm(&c->chain, time);
+            sl_vod_chain_warm(&c->chain, p, time);
             return SL_OK;
         }
         enum sl_status st = sl_vod_chain_settle(&c->chain, time);
@@ -198,10 +199,10 @@ static enum sl_status feed_packet(struct convert *c, struct sl_packet *p, int64_
             return st;
         }
     }
-    p->pts = sl_vod_chain_place(&c->chain, time);
+    p->pts = sl_vod_chain_place(&c->chain, p, time);
     p->duration = c->d->grid.frame > 0 ? c->d->grid.frame : SL_NO_TIME;
     bool counts = p->pts >= early || c->settling;
-    if (c->d->grid.frame <= 0) {
+    if (c->d->grid.frame <= 0 && !c->d->counted) {
         p->pts = sl_rescale(time - c->d->grid.zero, c->d->grid.in, fine(c->d), SL_ROUND_NEAREST);
     }
     p->dts = p->pts;
@@ -273,6 +274,7 @@ static int64_t begin_at(struct convert *c, int64_t early, int64_t warm)
     c->warming = false;
     if (mark) {
         c->chain.next = mark->next;
+        c->chain.before = mark->before;
         c->begin = mark->time;
     } else if (from <= start) { /* the beginning is near enough to begin there */
         c->begin = start;

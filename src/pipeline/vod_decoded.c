@@ -5,6 +5,7 @@
 #include "base/rational.h"
 #include "decode/registry.h"
 #include "encode/registry.h"
+#include "filter/sound.h"
 #include "media/track.h"
 #include "pipeline/vod_run.h"
 
@@ -68,7 +69,11 @@ static void learn(struct sl_vod *v, size_t track, const struct look *look, struc
         frame = look->frames[i]->samples == frame ? frame : 0;
     }
     /* two lengths, of which the first ones may all have the same */
-    frame = v->tracks[track].codec == SL_CODEC_VORBIS ? 0 : frame;
+    if (v->tracks[track].codec == SL_CODEC_VORBIS) {
+        frame = 0;
+        d->counted =
+            sl_vorbis_parse(v->tracks[track].config, v->tracks[track].config_size, &d->vorbis);
+    }
     d->rate = first->sample_rate;
     d->out_rate = rate_for(first->sample_rate);
     d->out_channels = first->channels < 2 ? 1 : 2;
@@ -77,7 +82,7 @@ static void learn(struct sl_vod *v, size_t track, const struct look *look, struc
         .out = {1, d->rate},
         .zero = sl_rescale(v->zero, v->zero_base, in, SL_ROUND_NEAREST),
         .frame = frame,
-        .slack = AAC_FRAME / 4,
+        .slack = SL_SOUND_JITTER(d->rate),
     };
     /* Where the line puts the last of them: the first may stand apart. */
     int64_t next = SL_NO_TIME;
@@ -150,7 +155,11 @@ static enum sl_status learn_track(struct vod_job *j, void *arg, struct sl_error 
     struct sl_coder *encoder = NULL;
     int64_t line_end = SL_NO_TIME;
     enum sl_status st = look(j, track, d, err);
-    if (st == SL_OK && d->grid.frame > 0 && k->last != SL_NO_TIME) {
+    if (st == SL_OK && d->counted) {
+        st = sl_vod_mark_all(j, track, d, err);
+        line_end = d->line_end;
+        d->marking.state = st == SL_OK ? VOD_KNOWN : VOD_UNKNOWN;
+    } else if (st == SL_OK && d->grid.frame > 0 && k->last != SL_NO_TIME) {
         st = sl_vod_chain_end(j, track, d, k->last, &line_end, err);
     }
     if (st == SL_OK) {
@@ -173,9 +182,12 @@ static enum sl_status learn_track(struct vod_job *j, void *arg, struct sl_error 
                      : AAC_FRAME;
     }
     int32_t stated = v->tracks[track].sample_rate > 0 ? v->tracks[track].sample_rate : d->rate;
-    length -= k->trim > 0 ? sl_muldiv(k->trim, d->rate, stated, SL_ROUND_NEAREST) : 0;
+    int64_t cut = k->trim > 0 ? sl_muldiv(k->trim, d->rate, stated, SL_ROUND_NEAREST) : 0;
+    length -= cut;
     int64_t end = k->last == SL_NO_TIME ? 0 : sl_vod_grid_place(&d->grid, k->last) + length;
-    end = line_end != SL_NO_TIME ? line_end - (d->grid.frame - length) : end;
+    if (line_end != SL_NO_TIME) {
+        end = line_end - (d->counted ? cut : d->grid.frame - length);
+    }
     d->end = sl_muldiv(end, d->out_rate, d->rate, SL_ROUND_UP);
     return d->end > 0
                ? SL_OK

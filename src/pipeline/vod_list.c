@@ -5,16 +5,11 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/rational.h"
 #include "package/playlist.h"
 #include "pipeline/vod_run.h"
 
-#define PLAYLIST "playlist.m3u8"
-#define URI_MAX  (SL_VOD_NAME_MAX + 32)
-#define AAC_RATE                                                                                   \
-    160000 /* announced where the coder chooses: more than it takes for two channels               \
-            */
-#define SOUND_RATE 768000 /* of passed-through sound that nothing is known of */
+#define PLAYLIST   "playlist.m3u8"
+#define URI_MAX    (SL_VOD_NAME_MAX + 32)
 #define GROUPS_MAX 2
 
 /* ---- media playlists ---------------------------------------------------------------------------
@@ -75,67 +70,6 @@ enum sl_status sl_vod_playlist(struct sl_vod *v, const char *name, enum sl_vod_f
     return st;
 }
 
-/* ---- rates -------------------------------------------------------------------------------------
- */
-
-struct rates {
-    int64_t peak, average;
-    bool of_all; /* sound is in them */
-};
-
-/* The container's size over its length, where no index has sizes. */
-static int64_t overall(const struct sl_vod *v)
-{
-    return v->size > 0 && v->info.duration > 0
-               ? sl_muldiv(v->size, 8000000, v->info.duration, SL_ROUND_UP)
-               : 0;
-}
-
-static enum sl_status source_rates(const struct sl_vod *v, struct rates *out, struct sl_error *err)
-{
-    struct sl_playlist p;
-    enum sl_status st = SL_OK;
-    sl_playlist_init(&p);
-    p.timebase = v->real.timebase;
-    p.target = sl_cuts_target(&v->real);
-    for (size_t i = 0; i < v->real.count && st == SL_OK; i++) {
-        int64_t bytes = v->bytes[i];
-        /* What an index had behind the last picture. */
-        for (size_t k = i + 1; i + 1 == v->real.count && k < v->cuts.count; k++) {
-            bytes += v->bytes[k];
-        }
-        st = sl_playlist_add(&p, sl_cuts_end(&v->real, i) - v->real.at[i], bytes, err);
-    }
-    *out = (struct rates){sl_playlist_peak(&p), sl_playlist_average(&p), v->bytes_of_all};
-    sl_playlist_clear(&p);
-    if (st == SL_OK && out->average <= 0) {
-        int64_t all = overall(v);
-        *out = (struct rates){2 * all, all, true};
-    }
-    return st;
-}
-
-static enum sl_status video_rates(const struct sl_vod *v, const struct sl_vod_rendition *r,
-                                  struct rates *out, struct sl_error *err)
-{
-    if (r->copy) {
-        return source_rates(v, out, err);
-    }
-    /* The encoder keeps to maxrate over its buffer; boxes are a little more. */
-    const struct vod_rung *rung = sl_vod_rung_of(v, r);
-    *out = (struct rates){sl_muldiv(rung->maxrate + rung->buffer / 4, 21, 20, SL_ROUND_UP),
-                          rung->bitrate, false};
-    return SL_OK;
-}
-
-static int64_t sound_rate(const struct sl_vod *v, const struct sl_vod_rendition *r)
-{
-    int64_t rate = !r->copy ? v->audio_bitrate > 0 ? v->audio_bitrate : AAC_RATE
-                   : v->known[r->track].bitrate > 0 ? v->known[r->track].bitrate
-                                                    : SOUND_RATE;
-    return sl_muldiv(rate, 11, 10, SL_ROUND_UP);
-}
-
 /* ---- the multivariant playlist ------------------------------------------------------------------
  */
 
@@ -144,9 +78,9 @@ struct group {
     const char *name;
     const struct sl_vod_rendition *of[VOD_TRACKS_MAX];
     size_t count;
-    char codecs[256]; /* of all of them */
-    int64_t rate;     /* of the greediest */
-    bool copied;      /* some are passed through */
+    char codecs[256];       /* of all of them */
+    struct vod_rates rates; /* of the greediest */
+    bool copied;            /* some are passed through */
 };
 
 struct master {
@@ -170,15 +104,18 @@ static void uri_of(const struct master *m, const struct sl_vod_rendition *r, cha
                    m->format == SL_VOD_TS && !m->linked ? "?format=ts" : "");
 }
 
-static void add_to_group(const struct sl_vod *v, struct group *g, const struct sl_vod_rendition *r)
+static void add_to_group(const struct sl_vod *v, struct group *g, const struct sl_vod_rendition *r,
+                         enum sl_vod_format format)
 {
     size_t used = strlen(g->codecs);
-    int64_t rate = sound_rate(v, r);
+    struct vod_rates rates = sl_vod_sound_rates(v, r, format);
     if (g->count == VOD_TRACKS_MAX) {
         return;
     }
     g->of[g->count++] = r;
-    g->rate = rate > g->rate ? rate : g->rate;
+    if (rates.peak > g->rates.peak) {
+        g->rates = rates;
+    }
     g->copied = g->copied || r->copy;
     if (!strstr(g->codecs, r->codecs) && used + strlen(r->codecs) + 2 < sizeof g->codecs) {
         (void)snprintf(g->codecs + used, sizeof g->codecs - used, "%s%s", used ? "," : "",
@@ -214,7 +151,7 @@ static void make_groups(const struct sl_vod *v, struct master *m)
         for (size_t i = 0; i < v->info.track_count; i++) {
             const struct sl_vod_rendition *r = find(v, i, aac != 0);
             if (r) {
-                add_to_group(v, g, r);
+                add_to_group(v, g, r, m->format);
             }
         }
         m->group_count += g->count > 0;
@@ -260,19 +197,25 @@ static void add_entries(const struct sl_vod *v, struct master *m)
 }
 
 static void add_variant(struct master *m, const struct sl_vod_rendition *r, const struct group *g,
-                        struct rates rates)
+                        struct vod_rates rates)
 {
     size_t n = m->variant_count;
     bool beside = g && m->format == SL_VOD_FMP4;
-    int64_t sound = g && !(rates.of_all && g->copied) ? g->rate : 0;
+    struct vod_rates sound = {0};
+    if (g) {
+        bool counted = rates.of_all && g->copied;
+        sound = counted
+                    ? (struct vod_rates){.peak = g->rates.wrapping, .average = g->rates.wrapping}
+                    : g->rates;
+    }
     uri_of(m, r, m->variant_uris[n]);
     (void)snprintf(m->codecs[n], sizeof m->codecs[n], "%s%s%s", r->codecs, g ? "," : "",
                    g ? g->codecs : "");
     m->variants[n] = (struct sl_variant){
         .uri = m->variant_uris[n],
         .codecs = m->codecs[n],
-        .bandwidth = rates.peak + sound > 0 ? rates.peak + sound : 1,
-        .average_bandwidth = rates.average > 0 ? rates.average + sound : 0,
+        .bandwidth = rates.peak + sound.peak > 0 ? rates.peak + sound.peak : 1,
+        .average_bandwidth = rates.average > 0 ? rates.average + sound.average : 0,
         .width = r->width,
         .height = r->height,
         .frame_rate = r->frame_rate,
@@ -288,17 +231,16 @@ static enum sl_status add_variants(const struct sl_vod *v, struct master *m, str
     bool pictures = v->picture < v->info.track_count;
     for (size_t i = 0; i < v->info.rendition_count && st == SL_OK; i++) {
         const struct sl_vod_rendition *r = &v->renditions[i];
-        struct rates rates = {0};
+        struct vod_rates rates = {0};
         if (r->kind == SL_KIND_SUBTITLE || (pictures && r->kind != SL_KIND_VIDEO) ||
             (m->format == SL_VOD_TS && !r->ts)) {
             continue;
         }
         if (r->kind == SL_KIND_AUDIO) {
-            rates.peak = sound_rate(v, r);
-            add_variant(m, r, NULL, rates);
+            add_variant(m, r, NULL, sl_vod_sound_rates(v, r, m->format));
             continue;
         }
-        st = video_rates(v, r, &rates, err);
+        st = sl_vod_video_rates(v, r, m->format, &rates, err);
         /* TS has one sound muxed in: the one that a group of AAC begins with, or about that. */
         size_t groups = m->format == SL_VOD_TS && m->group_count > 0 ? 1 : m->group_count;
         for (size_t g = 0; g < groups && st == SL_OK; g++) {

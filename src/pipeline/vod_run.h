@@ -13,6 +13,7 @@
 #include <sluice/ladder.h>
 
 #include "base/rational.h"
+#include "media/vorbis.h"
 #include "package/cuts.h"
 #include "pipeline/jumps.h"
 #include "pipeline/remux_run.h"
@@ -60,11 +61,16 @@ struct vod_decoded {
     int64_t end;         /* of the line: samples of out_rate */
     /* Times are those of the grid where it was looked: at the beginning and at the end. */
     bool regular;
+    /* Frames are of two lengths, which their packets tell: places are counted from the first one
+     * on, and marks are always made. */
+    bool counted;
+    struct sl_vorbis vorbis;
     /* Where times are not on the grid: what only who comes from the beginning knows. Made when it
      * is first needed, and then never changed. */
     struct vod_mark {
-        int64_t time; /* of a packet, source ticks */
-        int64_t next; /* samples: where the line stands before it */
+        int64_t time;    /* of a packet, source ticks */
+        int64_t next;    /* samples: where the line stands before it */
+        unsigned before; /* window of the packet before, where frames are counted */
     } * marks;
     size_t mark_count, mark_capacity;
     int64_t line_end; /* samples of rate, where marks were made */
@@ -217,17 +223,19 @@ void sl_vod_run_clear(struct vod_run *run);
 #define VOD_PLACES 32
 struct vod_chain {
     const struct vod_decoded *d;
-    int64_t next;   /* where the line stands; SL_NO_TIME: nothing has been placed */
-    bool irregular; /* a time was not the grid's */
+    int64_t next;    /* where the line stands; SL_NO_TIME: nothing has been placed */
+    unsigned before; /* window of the last packet, where frames are counted */
+    bool irregular;  /* a time was not the grid's */
     struct vod_places {
         int64_t low, high;
     } places[VOD_PLACES]; /* while next is not known: all that it can be */
     size_t place_count;
 };
-/* The place of a packet; the chain goes on behind it. The first one is where its time says. */
-int64_t sl_vod_chain_place(struct vod_chain *c, int64_t time);
+/* The place of a packet of this time; the chain goes on behind it. The first one is where its time
+ * says. */
+int64_t sl_vod_chain_place(struct vod_chain *c, const struct sl_packet *p, int64_t time);
 /* A packet before those that count. */
-void sl_vod_chain_warm(struct vod_chain *c, int64_t time);
+void sl_vod_chain_warm(struct vod_chain *c, const struct sl_packet *p, int64_t time);
 /* What follows is to be placed. SL_EAGAIN: it is not known where; who begins earlier may know. */
 SL_NODISCARD enum sl_status sl_vod_chain_settle(struct vod_chain *c, int64_t time);
 /* True where the time is the grid's, but for the container's rounding. */
@@ -323,6 +331,19 @@ SL_NODISCARD enum sl_status sl_vod_encode(struct vod_job *j, const struct vod_ru
                                           struct vod_run *run, struct sl_track *track,
                                           struct sl_error *err);
 const struct vod_rung *sl_vod_rung_of(const struct sl_vod *v, const struct sl_vod_rendition *r);
+
+/* vod_rates.c: bit/s, never less than what segments take. */
+struct vod_rates {
+    int64_t peak, average;
+    int64_t wrapping; /* of peak: what the format adds */
+    bool of_all;      /* sound is in them, as the source has it */
+};
+SL_NODISCARD enum sl_status sl_vod_video_rates(const struct sl_vod *v,
+                                               const struct sl_vod_rendition *r,
+                                               enum sl_vod_format format, struct vod_rates *out,
+                                               struct sl_error *err);
+struct vod_rates sl_vod_sound_rates(const struct sl_vod *v, const struct sl_vod_rendition *r,
+                                    enum sl_vod_format format);
 
 /* vod_text.c: a WebVTT file of what is shown in [from, to), milliseconds. */
 SL_NODISCARD enum sl_status sl_vod_text(struct vod_job *j, size_t track, int64_t from, int64_t to,

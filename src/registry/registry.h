@@ -175,15 +175,15 @@ struct sl_registry_rendition {
     char kind[SL_REGISTRY_WORD_MAX]; /* "video", "audio", "subtitles" */
     char codecs[SL_REGISTRY_CODECS_MAX];
     char language[SL_REGISTRY_WORD_MAX];
+    char format[SL_REGISTRY_WORD_MAX]; /* "fmp4", "ts" */
     int32_t width, height;             /* 0: no picture */
     int32_t channels, sample_rate;     /* 0: no sound */
+    int32_t target_duration;           /* whole seconds, fixed */
+    int32_t window;                    /* segments that a live playlist shows; 0: all (EVENT) */
     struct sl_rational frame_rate;     /* 0/1: none */
     struct sl_rational timebase;       /* of segments' starts and durations */
     int64_t bitrate;                   /* the most, with overhead: BANDWIDTH */
     int64_t average_bitrate;           /* 0: not known yet */
-    int32_t target_duration;           /* whole seconds, fixed */
-    int32_t window;                    /* segments that a live playlist shows; 0: all (EVENT) */
-    char format[SL_REGISTRY_WORD_MAX]; /* "fmp4", "ts" */
     /* Set by the registry. */
     int64_t first;    /* number of the first segment */
     int64_t next;     /* number that comes next; 0: there is none yet, any may be the first */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From a question to the bytes of its answer. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -8,7 +9,7 @@
 #include "serve/gzip.h"
 #include "serve/media_core.h"
 
-#define GATHER_MAX   (8 << 20)  /* bytes of one answer whose ranges are read into memory */
+#define GATHER_MAX   (8 << 20)  /* bytes of one answer whose pieces are made one */
 #define GATHER_RANGE 262144     /* … if they are shorter than this on average */
 #define GATHER_LEAST 8          /* … and at least so many */
 #define PLAYLIST_MAX (32 << 20) /* bytes; a day in segments of two seconds is 2 MB */
@@ -20,13 +21,14 @@ static enum sl_status finish_playlist(struct sl_flight *f, struct sl_answer *a,
 {
     struct sl_buf *plain = NULL;
     struct sl_writer out;
-    char query[40];
+    char query[40], shown[17];
     enum sl_status status = sl_chain_load(&a->chain, &plain, err);
 
     if (status != SL_OK) {
         return status;
     }
-    (void)snprintf(query, sizeof query, "v=%s%s", f->want->id, f->settings + 1);
+    sl_media_shown(f->media, f->want, f->version, shown);
+    (void)snprintf(query, sizeof query, "v=%s%s", shown, f->settings + 1);
     sl_writer_init(&out, PLAYLIST_MAX);
     sl_decorate_playlist(plain->data, plain->size, query, &out);
     status = sl_writer_finish(&out, err);
@@ -57,9 +59,9 @@ static void release_gathered(void *opaque, uint8_t *data)
     sl_free(data);
 }
 
-/* A segment of passed-through pictures is hundreds of ranges, and each is a system call of its own
- * for every viewer. Read once, it goes out like any other memory. Where that cannot be, it stays as
- * it is. */
+/* A segment is hundreds of pieces. Ranges of a file are a system call each for every viewer, and
+ * packets in memory hold on to larger blocks that they came in. Made one piece, once, it goes out
+ * like any other memory. Where that cannot be, it stays as it is. */
 static void gather(struct sl_media *m, struct sl_answer *a)
 {
     size_t size = (size_t)a->chain.size;
@@ -68,12 +70,14 @@ static void gather(struct sl_media *m, struct sl_answer *a)
     uint8_t *data = NULL;
 
     if (a->chain.count < GATHER_LEAST || size > GATHER_MAX ||
-        size / a->chain.count > GATHER_RANGE || !sl_answer_has_file(a) ||
-        atomic_load(&m->gathered) > m->params.memory) {
+        size / a->chain.count > GATHER_RANGE || atomic_load(&m->gathered) > m->params.memory) {
         return;
     }
     g = sl_alloc(sizeof *g);
-    data = sl_alloc_zero(size + SL_BUF_PADDING);
+    data = sl_alloc(size + SL_BUF_PADDING);
+    if (data) {
+        memset(data + size, 0, SL_BUF_PADDING);
+    }
     if (!g || !data || sl_chain_read(&a->chain, 0, data, size, NULL) != SL_OK ||
         sl_buf_wrap(&buf, data, size, release_gathered, g, NULL) != SL_OK) {
         sl_free(g);

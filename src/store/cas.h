@@ -108,11 +108,22 @@ struct sl_cas_batch {
 SL_NODISCARD enum sl_status sl_cas_batch_add(struct sl_cas_batch *batch, struct sl_cas_staged *item,
                                              struct sl_error *err);
 bool sl_cas_batch_has(const struct sl_cas_batch *batch, const struct sl_cid *cid);
-/* Entries of the index blocks/ that lead from the blocks of a file to it. */
-void sl_cas_index_add(struct sl_cas *cas, const struct sl_cid *object, const struct sl_buf *dag);
-/* Takes out entries that lead nowhere, and adds those that are missing. Under the exclusive lock.
+/* ---- the index of blocks (cas_index.c) --------------------------------------------------------
  */
-SL_NODISCARD enum sl_status sl_cas_index_mend(struct sl_cas *cas, struct sl_error *err);
+
+/* The blocks of a file lead to it from here on. A failure is a record that is missing. */
+void sl_cas_index_add(struct sl_cas *cas, const struct sl_cid *object, const struct sl_buf *dag);
+/* Calls each for the files that may have the block, until it returns something other than
+ * SL_ENOTFOUND, and returns that. */
+SL_NODISCARD enum sl_status sl_cas_index_find(const struct sl_cas *cas, const struct sl_cid *block,
+                                              enum sl_status (*each)(void *opaque,
+                                                                     const struct sl_cid *object),
+                                              void *opaque, struct sl_error *err);
+/* Adds the records that are missing. */
+void sl_cas_index_mend(struct sl_cas *cas, const struct sl_cid *object, const struct sl_buf *dag);
+/* Takes out those of files that are not kept. Under the exclusive lock. */
+SL_NODISCARD enum sl_status sl_cas_index_compact(struct sl_cas *cas, const struct sl_cid_set *kept,
+                                                 struct sl_error *err);
 
 /* ---- pins (cas_pin.c) ------------------------------------------------------------------------ */
 
@@ -221,7 +232,7 @@ void sl_cas_walk_limit(struct sl_cas_walk *w, int64_t from, int64_t to);
  * matters, who walks checks each piece before the next step. */
 SL_NODISCARD enum sl_status sl_cas_walk_next(struct sl_cas_walk *w, struct sl_cas_piece *out,
                                              struct sl_error *err);
-void sl_cas_walk_close(struct sl_cas_walk **w);
+void sl_cas_walk_close(struct sl_cas_walk **out);
 
 /* Reads a piece's content and compares the block with its CID: SL_EDATA. Where content is not NULL,
  * *content is what a leaf has, until the next call with this checker. */

@@ -113,7 +113,7 @@ enum sl_status sl_cas_gc(struct sl_cas *cas, bool dry_run, struct sl_cas_totals 
         status = sl_cas_scan(cas, sweep_part, &g, err);
     }
     if (status == SL_OK && totals->removed > 0 && !dry_run) {
-        status = sl_cas_index_mend(cas, err);
+        status = sl_cas_index_compact(cas, &g.mark.set, err);
     }
     sl_cas_unlock(&lock);
     sl_cas_mark_clear(&g.mark);

@@ -218,14 +218,29 @@ static enum sl_status find_inside(struct sl_cas_place *out, struct sl_cas *cas,
     return status == SL_EOF ? SL_ENOTFOUND : status;
 }
 
+struct search {
+    struct sl_cas_place *out;
+    struct sl_cas *cas;
+    struct sl_error *err;
+};
+
+static enum sl_status look_inside(void *opaque, const struct sl_cid *object)
+{
+    struct search *s = opaque;
+    struct sl_error own = {0};
+    enum sl_status status = find_inside(s->out, s->cas, object, &own);
+
+    return status == SL_OK || status == SL_ENOTFOUND
+               ? status
+               : sl_fail(s->err, status, own.where, "%s", own.msg);
+}
+
 enum sl_status sl_cas_find(struct sl_cas_place *out, struct sl_cas *cas, const struct sl_cid *cid,
                            struct sl_error *err)
 {
-    char name[SL_CAS_NAME_SIZE], target[SL_CID_TEXT_SIZE + 1];
+    struct search search = {out, cas, err};
     struct sl_error own = {0};
-    struct sl_cid object;
     enum sl_status status;
-    ssize_t size;
 
     *out = (struct sl_cas_place){.cid = *cid};
     status = sl_cas_object_open(&out->object, cas, cid, &own);
@@ -237,18 +252,6 @@ enum sl_status sl_cas_find(struct sl_cas_place *out, struct sl_cas *cas, const s
     if (status != SL_ENOTFOUND) {
         return sl_fail(err, status, own.where, "%s", own.msg);
     }
-    size = readlinkat(cas->blocks, sl_cas_part_name(cid, SL_CAS_FLAT, name), target, sizeof target);
-    if (size > 0 && (size_t)size < sizeof target &&
-        sl_cid_parse(&object, target, (size_t)size, NULL) == SL_OK) {
-        struct sl_error inside = {0};
-
-        status = find_inside(out, cas, &object, &inside);
-        if (status == SL_OK) {
-            return SL_OK;
-        }
-        if (status != SL_ENOTFOUND) {
-            return sl_fail(err, status, inside.where, "%s", inside.msg);
-        }
-    }
-    return not_there(cas, cid, err);
+    status = sl_cas_index_find(cas, cid, look_inside, &search, err);
+    return status == SL_ENOTFOUND ? not_there(cas, cid, err) : status;
 }

@@ -214,7 +214,8 @@ static void remove_session(const struct sl_cas *cas, DIR *dir, const char *lease
     rewinddir(dir);
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
     while ((d = readdir(dir)) != NULL) {
-        if (strncmp(d->d_name, lease, SL_CAS_SESSION_SIZE - 1) == 0 && strcmp(d->d_name, lease)) {
+        if (strncmp(d->d_name, lease, SL_CAS_SESSION_SIZE - 1) == 0 &&
+            strcmp(d->d_name, lease) != 0) {
             (void)unlinkat(cas->temp, d->d_name, 0);
         }
     }

@@ -104,7 +104,7 @@ static enum sl_status add_directory(struct tree *t, int fd, const char *path, co
                                     const char *pin, int depth, struct sl_cas_info *out,
                                     struct sl_error *err);
 
-/* NOLINTNEXTLINE(misc-no-recursion): DEPTH_MAX deep at most */
+/* NOLINTNEXTLINE(misc-no-recursion,readability-function-size): DEPTH_MAX deep at most */
 static enum sl_status add_entry(struct tree *t, int parent, const char *entry, const char *path,
                                 const char *name, int depth, struct sl_cas_info *out,
                                 struct sl_error *err)
@@ -139,7 +139,7 @@ static enum sl_status add_entry(struct tree *t, int parent, const char *entry, c
 }
 
 /* Takes fd, whatever it returns. */
-/* NOLINTNEXTLINE(misc-no-recursion): DEPTH_MAX deep at most */
+/* NOLINTNEXTLINE(misc-no-recursion,readability-function-size): DEPTH_MAX deep at most */
 static enum sl_status add_directory(struct tree *t, int fd, const char *path, const char *name,
                                     const char *pin, int depth, struct sl_cas_info *out,
                                     struct sl_error *err)

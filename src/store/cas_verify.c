@@ -96,7 +96,7 @@ static enum sl_status verify_one(struct verify *v, const struct sl_cid *cid, str
     }
     if (status == SL_OK && object->dag && !object->is_node &&
         (v->cas->flags & SL_CAS_READ_ONLY) == 0) {
-        sl_cas_index_add(v->cas, cid, object->dag);
+        sl_cas_index_mend(v->cas, cid, object->dag);
     }
     sl_cas_object_unref(&object);
     if (status == SL_EDATA) {

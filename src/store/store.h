@@ -36,7 +36,7 @@ enum {                             /* flags of sl_cas_open */
 SL_NODISCARD enum sl_status sl_cas_open(struct sl_cas **out, const char *directory, unsigned flags,
                                         const struct sl_log *log, struct sl_error *err);
 /* What was added through this handle and is not pinned is left to the next gc from here on. */
-void sl_cas_close(struct sl_cas **cas);
+void sl_cas_close(struct sl_cas **out);
 const char *sl_cas_directory(const struct sl_cas *cas);
 
 /* ---- adding -------------------------------------------------------------------------------- */
@@ -85,7 +85,7 @@ SL_NODISCARD enum sl_status sl_cas_batch_open(struct sl_cas_batch **out, struct 
 /* Publishes what was staged so far; the batch can be filled again. */
 SL_NODISCARD enum sl_status sl_cas_batch_flush(struct sl_cas_batch *batch, struct sl_error *err);
 /* Staged and not flushed: forgotten. NULL is fine. */
-void sl_cas_batch_close(struct sl_cas_batch **batch);
+void sl_cas_batch_close(struct sl_cas_batch **out);
 
 /* One directory: names in any order, links come out sorted by their bytes. */
 struct sl_cas_dir;
@@ -101,7 +101,7 @@ SL_NODISCARD enum sl_status sl_cas_dir_commit(struct sl_cas_dir **d, struct sl_c
                                               struct sl_cas_batch *batch, int cid_version,
                                               const char *pin, struct sl_cas_info *out,
                                               struct sl_error *err);
-void sl_cas_dir_abort(struct sl_cas_dir **d); /* NULL is fine */
+void sl_cas_dir_abort(struct sl_cas_dir **out); /* NULL is fine */
 
 /* A file or a directory with all that is below it, symbolic links followed only at the top. each is
  * called for every object, children first; name is the path below and including the last part of
@@ -180,7 +180,7 @@ SL_NODISCARD enum sl_status sl_cas_export_open(struct sl_cas_export **out, struc
 /* Appends the next block (about SL_CAS_BLOCK_MAX at most); SL_EOF after the last. */
 SL_NODISCARD enum sl_status sl_cas_export_next(struct sl_cas_export *e, struct sl_chain *out,
                                                struct sl_error *err);
-void sl_cas_export_close(struct sl_cas_export **e);
+void sl_cas_export_close(struct sl_cas_export **out);
 
 struct sl_cas_import_params {
     const char *name;  /* for messages */

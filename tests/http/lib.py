@@ -13,11 +13,20 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SLUICE = os.environ.get("SLUICE", str(ROOT / "build" / "sluice"))
+# For what is about the product's speed and memory, not about its mistakes.
+RELEASE = os.environ.get("SLUICE_RELEASE", SLUICE)
 PATIENCE = 30  # seconds: a loaded machine and a sanitizer are no failure
 
 
-def raise_file_limit():
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+def raise_file_limit(wanted=0):
+    """As many open files as may be, for servers too; more than the hard limit where that may be raised."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+            return wanted
+        except (ValueError, OSError):
+            pass
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
 
@@ -25,10 +34,10 @@ def raise_file_limit():
 class Server:
     """sluice serve in a process of its own, on a port that it chose."""
 
-    def __init__(self, directory, *args, wrap=()):
+    def __init__(self, directory, *args, wrap=(), program=SLUICE):
         """directory None: nothing but what the arguments name."""
         self.process = subprocess.Popen(
-            [*wrap, SLUICE, "serve", *([str(directory)] if directory else []), "--port", "0", *map(str, args)],
+            [*wrap, program, "serve", *([str(directory)] if directory else []), "--port", "0", *map(str, args)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         line = self.process.stdout.readline().decode()
         found = re.search(r"(https?)://(\S+):(\d+)/", line)

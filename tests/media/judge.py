@@ -27,7 +27,7 @@ def judge_timing(p, tmp, video):
     return [F(t, scale) for t in sorted(frames)]
 
 
-def judge(out, tmp, segment=4, frames=None, sound=True, ended=True):
+def judge(out, tmp, segment=4, frames=None, sound=True, ended=True, event=True):
     """Judges a finished ladder; returns {name: picture times}."""
     tmp = pathlib.Path(tmp)
     m = Master(out)
@@ -35,7 +35,7 @@ def judge(out, tmp, segment=4, frames=None, sound=True, ended=True):
     lists = m.playlists()
     times, cuts = {}, {}
     for name, p in lists.items():
-        assert p.ended == ended and p.event, p.path
+        assert p.ended == ended and p.event == event, p.path
         assert p.segments, p.path
         for path, extinf in p.segments:
             assert path.stat().st_size > 0

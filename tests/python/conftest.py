@@ -15,7 +15,7 @@ sys.path.insert(0, os.environ.get("SLUICE_PYTHON", RELEASE))
 import sluice  # noqa: E402,F401
 
 # A sanitizer's runtime is preloaded for this process; ffmpeg and curl do without.
-os.environ.pop("LD_PRELOAD", None)
+PRELOAD = os.environ.pop("LD_PRELOAD", None)
 
 
 def run(*args, **kw):

@@ -5,11 +5,9 @@
 // 8216bis that need the files beside it. --foreign leaves out what only we promise.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import HLS from 'hls-parser';
+import { average, parse as parseText, peak, tag } from './_hls.mjs';
 import { foreign, ours, scratch } from './_ladders.mjs';
 import { check, run } from './_lib.mjs';
-
-HLS.setOptions({ strictMode: true, silent: true });
 
 const EXTINF_ERROR = 1e-6; // of one printed duration
 
@@ -35,17 +33,9 @@ function find(directory) {
 
 function parse(file) {
   const text = readFileSync(file, 'utf8');
-  check(text.startsWith('#EXTM3U\n'), `${file} does not start with #EXTM3U`); // 4.4.1.1
-  check(!text.includes('\r') && text.endsWith('\n'), `${file}: line ends`); // 4.1
-  try {
-    return { file, text, list: HLS.parse(text) };
-  } catch (error) {
-    error.message = `${file}: ${error.message}`;
-    throw error;
-  }
+  return { file, text, list: parseText(file, text) };
 }
 
-const tag = (text, name) => new RegExp(`^#${name}:(.*)$`, 'm').exec(text)?.[1];
 const beside = (file, uri) => path.join(path.dirname(file), decodeURIComponent(uri));
 
 function checkUri(file, uri) {
@@ -87,25 +77,6 @@ function checkMedia({ file, text, list }, isForeign) {
   };
 }
 
-// 4.4.6.2: the largest rate of any run of segments of 0.5 to 1.5 target durations; where no run
-// qualifies, the rate of the whole.
-function peak({ segments, target, bytes, total }) {
-  let best = (bytes * 8) / total;
-  for (let from = 0; from < segments.length; from += 1) {
-    let duration = 0;
-    let size = 0;
-    for (let to = from; to < segments.length && duration <= 1.5 * target; to += 1) {
-      duration += segments[to].duration;
-      size += segments[to].size;
-      if (duration >= 0.5 * target && duration <= 1.5 * target) {
-        best = Math.max(best, (size * 8) / duration);
-      }
-    }
-  }
-  return best;
-}
-
-const average = ({ bytes, total }) => (bytes * 8) / total;
 const near = (stated, measured) => stated >= measured * 0.9999 && stated <= measured * 1.01 + 8;
 
 function checkRates(file, variant, video, sounds) {

@@ -60,6 +60,38 @@ static void test_text(void **state)
     sl_playlist_clear(&p);
 }
 
+/* A run that was gone on with: 2026-11-28T13:00:00Z is 1795870800 s. */
+static void test_lives(void **state)
+{
+    struct sl_playlist p = make(1, 1000, 4, true);
+    const int64_t zero = INT64_C(1795870800) * 1000000;
+    const struct sl_segment segments[] = {
+        {.duration = 4000, .bytes = 1, .program_time = zero},
+        {.duration = 3996, .bytes = 1, .program_time = zero + 4000000},
+        {.duration = 4000, .program_time = zero + 7996000, .gap = true},
+        {.duration = 4000,
+         .bytes = 1,
+         .program_time = INT64_C(1798761599999000), /* the last millisecond of the year */
+         .discontinuity = true},
+        {.duration = 4000,
+         .bytes = 1,
+         .program_time = INT64_C(1798761603999000),
+         .init = 1,
+         .discontinuity = true},
+        {.duration = 1000, .bytes = 1, .program_time = INT64_C(1798761607999000), .init = 1},
+        /* A leap day */
+        {.duration = 1000, .bytes = 1, .program_time = INT64_C(1835395200000000)},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof segments / sizeof *segments; i++)
+        assert_int_equal(sl_playlist_append(&p, &segments[i], NULL), SL_OK);
+    assert_int_equal(p.segments[5].number, 5);
+    golden(&p, "lives.m3u8");
+    p.whole = p.ended = true;
+    golden(&p, "lives-whole.m3u8");
+    sl_playlist_clear(&p);
+}
+
 /* The EXTINFs add up to the whole, rounded once, however many there are. */
 static void test_no_drift(void **state)
 {
@@ -264,9 +296,10 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),     cmocka_unit_test(test_no_drift),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_peak),
-        cmocka_unit_test(test_master),   cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_text),     cmocka_unit_test(test_lives),
+        cmocka_unit_test(test_no_drift), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_peak),     cmocka_unit_test(test_master),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests_name("package/playlist", tests, NULL, NULL);
 }

@@ -43,15 +43,9 @@ static enum sl_status ladder(void *arg)
     return st;
 }
 
-static void each_allocation(int format)
+static void set_up(struct job *j, int format)
 {
-    static struct job j;
-    memset(&j, 0, sizeof j);
-    scratch_make(&j.home);
-    make_source(&j);
-    struct sl_ladder_params *p = &j.params;
-    snprintf(p->input, sizeof p->input, "%s", scratch_name(&j.home, "in.y4m"));
-    snprintf(p->output, sizeof p->output, "%s", scratch_name(&j.home, "out"));
+    struct sl_ladder_params *p = &j->params;
     snprintf(p->preset, sizeof p->preset, "ultrafast");
     p->format = format;
     p->segment = (struct sl_rational){1, 1};
@@ -64,6 +58,17 @@ static void each_allocation(int format)
     p->rung_count = 2;
     snprintf(p->rungs[0].name, sizeof p->rungs[0].name, "top");
     p->rungs[1].height = HEIGHT / 2;
+}
+
+static void each_allocation(int format)
+{
+    static struct job j;
+    memset(&j, 0, sizeof j);
+    scratch_make(&j.home);
+    make_source(&j);
+    set_up(&j, format);
+    snprintf(j.params.input, sizeof j.params.input, "%s", scratch_name(&j.home, "in.y4m"));
+    snprintf(j.params.output, sizeof j.params.output, "%s", scratch_name(&j.home, "out"));
     failing_alloc_run_long(ladder, &j);
     scratch_remove(&j.home);
 }
@@ -80,11 +85,73 @@ static void test_ts(void **state)
     each_allocation(SL_LADDER_TS);
 }
 
+/* Pictures of a program's own, into a live run where there is a store: another one each time. */
+static enum sl_status pushed(void *arg)
+{
+    struct job *j = arg;
+    static uint8_t pixels[WIDTH * HEIGHT * 3];
+    static int number;
+    struct sl_picture picture = {.struct_size = sizeof picture,
+                                 .format = SL_PICTURE_RGB24,
+                                 .width = WIDTH,
+                                 .height = HEIGHT,
+                                 .plane = {pixels},
+                                 .stride = {(int64_t)WIDTH * 3},
+                                 .pts = SL_NO_TIME};
+    struct sl_ladder *l = NULL;
+    if (j->params.store[0]) {
+        (void)snprintf(j->params.run, sizeof j->params.run, "run-%d", number++);
+    }
+    enum sl_status st = sl_ladder_create(&l, &j->params, NULL, NULL, NULL);
+    for (int i = 0; i < PICTURES && st == SL_OK; i++) {
+        scratch_noise(pixels, sizeof pixels, (uint32_t)i);
+        st = sl_ladder_push(l, &picture, NULL);
+    }
+    if (st == SL_OK) {
+        st = sl_ladder_push_close(l, NULL);
+    }
+    sl_ladder_free(&l);
+    return st;
+}
+
+static void each_allocation_of_pushed(const char *store, const char *output)
+{
+    static struct job j;
+    memset(&j, 0, sizeof j);
+    scratch_make(&j.home);
+    set_up(&j, SL_LADDER_FMP4);
+    if (store) {
+        snprintf(j.params.store, sizeof j.params.store, "%s", scratch_name(&j.home, store));
+    } else {
+        snprintf(j.params.output, sizeof j.params.output, "%s", scratch_name(&j.home, output));
+    }
+    j.params.size[0] = WIDTH;
+    j.params.size[1] = HEIGHT;
+    j.params.rate = (struct sl_rational){4, 1};
+    assert_int_equal(pushed(&j), SL_OK); /* opens the modules, once for all */
+    failing_alloc_run_long_lenient(pushed, &j);
+    scratch_remove(&j.home);
+}
+
+static void test_pushed(void **state)
+{
+    (void)state;
+    each_allocation_of_pushed(NULL, "out");
+}
+
+static void test_live(void **state)
+{
+    (void)state;
+    each_allocation_of_pushed("store", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fmp4),
         cmocka_unit_test(test_ts),
+        cmocka_unit_test(test_pushed),
+        cmocka_unit_test(test_live),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

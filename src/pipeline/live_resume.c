@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where a later life of a run goes on in its source: {"v": 1, "zero": ticks, "cuts": [[pts, source,
+ * low, high], …]}, kept in the registry with what was announced. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "pipeline/live_run.h"
+
+#define VERSION  1
+#define TEXT_MAX 65536
+
+void sl_live_note_cut(struct sl_live *l, int64_t zero, const struct sl_live_cut *cut)
+{
+    pthread_mutex_lock(&l->small);
+    l->zero = zero;
+    l->cuts[l->cut_count++ % SL_LIVE_CUTS] = *cut;
+    pthread_mutex_unlock(&l->small);
+}
+
+bool sl_live_find_cut(struct sl_live *l, int64_t pts, int64_t *zero, struct sl_live_cut *out)
+{
+    size_t first, i;
+    bool found = false;
+    pthread_mutex_lock(&l->small);
+    first = l->cut_count > SL_LIVE_CUTS ? l->cut_count - SL_LIVE_CUTS : 0;
+    for (i = first; i < l->cut_count; i++) {
+        const struct sl_live_cut *c = &l->cuts[i % SL_LIVE_CUTS];
+        if (c->pts <= pts && (!found || c->pts > out->pts)) {
+            *out = *c;
+            found = true;
+        }
+    }
+    *zero = l->zero;
+    pthread_mutex_unlock(&l->small);
+    return found;
+}
+
+char *sl_live_resume_text(struct sl_live *l)
+{
+    struct sl_writer w;
+    char *text = NULL;
+    size_t first;
+    sl_writer_init(&w, TEXT_MAX);
+    pthread_mutex_lock(&l->small);
+    sl_write_format(&w, "{\"v\":%d", VERSION);
+    first = l->cut_count > SL_LIVE_CUTS ? l->cut_count - SL_LIVE_CUTS : 0;
+    if (l->zero != SL_NO_TIME) {
+        sl_write_format(&w, ",\"zero\":%" PRId64 ",\"cuts\":[", l->zero);
+        for (size_t i = first; i < l->cut_count; i++) {
+            const struct sl_live_cut *c = &l->cuts[i % SL_LIVE_CUTS];
+            sl_write_format(&w, "%s[%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 "]",
+                            i > first ? "," : "", c->pts, c->source, c->grid_low, c->grid_high);
+        }
+        sl_write_text(&w, "]");
+    }
+    sl_write_text(&w, "}");
+    pthread_mutex_unlock(&l->small);
+    if (sl_writer_finish(&w, NULL) == SL_OK) {
+        text = sl_format("%.*s", (int)w.size, (const char *)w.data);
+    }
+    sl_writer_clear(&w);
+    return text;
+}
+
+static bool take_cut(struct sl_live *l, json_t *entry)
+{
+    struct sl_live_cut *c = &l->cuts[l->cut_count];
+    int64_t *const fields[] = {&c->pts, &c->source, &c->grid_low, &c->grid_high};
+    for (size_t i = 0; i < 4; i++) {
+        json_t *n = json_array_get(entry, i);
+        if (!json_is_integer(n)) {
+            return false;
+        }
+        *fields[i] = json_integer_value(n);
+    }
+    l->cut_count++;
+    return true;
+}
+
+enum sl_status sl_live_resume_read(struct sl_live *l, const char *json, struct sl_error *err)
+{
+    json_error_t where;
+    json_t *root = json_loads(json, 0, &where);
+    json_t *version = json_object_get(root, "v"), *cuts = json_object_get(root, "cuts");
+    json_t *zero = json_object_get(root, "zero");
+    bool good = json_is_integer(version) && json_integer_value(version) == VERSION;
+    if (good && json_is_integer(zero)) {
+        l->zero = json_integer_value(zero);
+    }
+    for (size_t i = 0; good && i < json_array_size(cuts) && i < SL_LIVE_CUTS; i++) {
+        good = take_cut(l, json_array_get(cuts, i));
+    }
+    json_decref(root);
+    return good ? SL_OK
+                : sl_fail(err, SL_EDATA, l->run,
+                          "the registry's note on where to go on is not one "
+                          "that this version understands");
+}
