@@ -69,7 +69,10 @@ static void *watch_signals(void *opaque)
 
 static void announce(const struct serve_command *c, unsigned port)
 {
-    const char *what = c->root ? c->root : c->params.media[0] ? c->params.media : c->params.store;
+    const char *what = c->root              ? c->root
+                       : c->params.media[0] ? c->params.media
+                       : c->params.store[0] ? c->params.store
+                                            : "sources on the web";
     const char *listen = c->params.listen;
 
     if (strncmp(listen, "unix:", 5) == 0) {
@@ -119,7 +122,8 @@ int cmd_serve(int argc, char **argv)
         .arguments = "[DIR]",
         .summary = "Serves DIR over HTTP. The page at / plays the ladders in it and in the two "
                    "levels of directories below. With --media, the media files below that "
-                   "directory are streamed at /media/, converted where a browser needs it.",
+                   "directory are streamed at /media/, converted where a browser needs it. With "
+                   "--allow-source, so are files on the web, at /proxy/master.m3u8?src=URL.",
         .example = "sluice serve --media ~/films --port 8080",
         .table = sl_serve_options(),
     };
@@ -134,7 +138,7 @@ int cmd_serve(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    if (!c.root && !c.params.media[0] && !c.params.store[0]) {
+    if (!c.root && !c.params.media[0] && !c.params.store[0] && c.params.allow_source_count == 0) {
         (void)fprintf(stderr, "sluice: no directory is named (see: sluice serve --help)\n");
         return CLI_USAGE;
     }

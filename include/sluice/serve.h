@@ -15,11 +15,13 @@
 extern "C" {
 #endif
 
+#define SL_SERVE_SOURCES_MAX 32 /**< patterns of addresses that may be streamed */
+
 /** Settings of a server. Fill with sl_serve_params_default(), then change. */
 struct sl_serve_params {
     uint32_t struct_size; /**< set by sl_serve_params_default() */
     char root[4096];      /**< the directory to serve; nothing outside of it is ever opened; may be
-                               empty where media or store is set */
+                               empty where media, store or allow_source is set */
     char media[4096];     /**< the directory whose media files are streamed below /media/; empty:
                                none */
     char store[4096];     /**< content store (sluice/store.h), at /ipfs/ and /runs; empty: none */
@@ -49,7 +51,13 @@ struct sl_serve_params {
     int metrics;   /**< 1: /metrics tells what was counted */
     int log_format;      /**< of the lines of access: 0 plain, 1 common, 2 JSON */
     int64_t segment_age; /**< Cache-Control max-age of media files; 0: no-cache (docs/serve.md) */
-    int access_log;      /**< 1: the front end wants one line per request; the library ignores it */
+    /** Patterns of the addresses that may be streamed below /proxy/ (docs/proxy.md). */
+    char allow_source[SL_SERVE_SOURCES_MAX][256];
+    int64_t allow_source_count;        /**< 0: there is no /proxy/ */
+    int allow_source_private;          /**< 1: also where they lead into private networks */
+    struct sl_rational source_timeout; /**< seconds in which an origin must send something */
+    int64_t source_memory;             /**< MiB of what origins sent that are kept in memory */
+    int access_log; /**< 1: the front end wants one line per request; the library ignores it */
     /**
      * Called once per request when it is over, with one line without a newline; NULL: no log.
      * Thread-safety: called from several threads at once.

@@ -6,6 +6,7 @@
 #include "api/params.h"
 #include "api/serve_media.h"
 #include "base/error.h"
+#include "base/rational.h"
 #include "serve/server.h"
 
 const struct sl_option *sl_serve_options(void)
@@ -73,14 +74,27 @@ enum sl_status sl_server_open(struct sl_server **out, const struct sl_serve_para
     if (!is_terminated(params)) {
         return sl_fail(err, SL_EINVAL, NULL, "a text in the settings has no end");
     }
-    if (!params->root[0] && !params->media[0] && !params->store[0]) {
+    if (!params->root[0] && !params->media[0] && !params->store[0] &&
+        params->allow_source_count == 0) {
         return sl_fail(err, SL_EINVAL, "root", "a directory is expected");
     }
     if (!is_text(params->listen, sizeof params->listen)) {
         return sl_fail(err, SL_EINVAL, "listen", "an address is expected");
     }
     status = check_numbers(params, err);
-    sl_serve_media_engine(&engine, log);
+    if (status == SL_OK && !sl_rational_valid(params->source_timeout)) {
+        status = sl_fail(err, SL_EINVAL, "source-timeout", "a time above 0 seconds is expected");
+    }
+    if (status == SL_OK) {
+        const struct sl_origins_params origins = {
+            .memory = params->allow_source_count > 0 ? params->source_memory << 20 : 0,
+            .timeout = sl_muldiv(params->source_timeout.num, 1000, params->source_timeout.den,
+                                 SL_ROUND_UP),
+            .private_too = params->allow_source_private != 0,
+        };
+
+        status = sl_serve_media_engine(&engine, &origins, log, err);
+    }
     return status == SL_OK ? sl_serve_open(out, params, &engine, log, err) : status;
 }
 

@@ -10,15 +10,22 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "pipeline/origin.h"
 #include "pipeline/remux.h"
 #include "pipeline/vod.h"
 
 #define TEXT_MAX (32 << 20) /* bytes of a playlist */
 
+struct engine {
+    const struct sl_log *log;
+    struct sl_origins *origins; /* NULL: no addresses */
+};
+
 /* One opened source. */
 struct opened {
     struct sl_vod *vod;
-    struct sl_file *file; /* NULL: an address */
+    struct sl_file *file; /* or: */
+    struct sl_origin *origin;
 };
 
 /* ---- one open file, read in several places ------------------------------------------------- */
@@ -66,11 +73,53 @@ static enum sl_status source_open(void *opaque, struct sl_source **out, struct s
     return SL_OK;
 }
 
+/* ---- an address ---------------------------------------------------------------------------- */
+
+static enum sl_status open_origin(const struct engine *e, const struct sl_media_input *input,
+                                  const struct sl_cancel *cancel, struct opened *o,
+                                  struct sl_error *err)
+{
+    struct sl_origin_params params = {
+        .url = input->url,
+        .name = input->name,
+        .field_count = input->header_count,
+        .allowed = input->allowed,
+        .allowed_opaque = input->allowed_opaque,
+        .cancel = cancel,
+    };
+
+    if (!e->origins || input->header_count > SL_ORIGIN_FIELDS_MAX) {
+        return sl_fail(err, SL_EINVAL, input->name, "no such address is expected here");
+    }
+    for (size_t i = 0; i < input->header_count; i++) {
+        params.field_names[i] = input->headers[i].name;
+        params.field_values[i] = input->headers[i].value;
+    }
+    return sl_origin_open(&o->origin, e->origins, &params, input->fault, err);
+}
+
+static const char *engine_revision(void *source)
+{
+    const struct opened *o = source;
+
+    return sl_origin_revision(o->origin);
+}
+
+static int engine_fault(void *source)
+{
+    const struct opened *o = source;
+
+    return o->origin ? sl_origin_fault(o->origin) : 0;
+}
+
+/* ---- opening ------------------------------------------------------------------------------- */
+
 static void engine_close(void *source)
 {
     struct opened *o = source;
 
     sl_vod_destroy(&o->vod);
+    sl_origin_destroy(&o->origin);
     sl_file_unref(&o->file);
     sl_free(o);
 }
@@ -79,21 +128,33 @@ static enum sl_status engine_open(const void *opaque, const struct sl_media_inpu
                                   void **source, const struct sl_cancel *cancel,
                                   struct sl_error *err)
 {
+    const struct engine *e = opaque;
     struct sl_vod_params params = {
-        .where = input->file ? input->name : input->url,
-        .open = input->file ? source_open : NULL,
-        .log = opaque,
+        .where = input->name,
+        .open = input->file ? source_open : sl_origin_source,
+        .log = e->log,
     };
     struct opened *o = sl_alloc_zero(sizeof *o);
-    enum sl_status status;
+    enum sl_status status = SL_OK;
 
     *source = NULL;
     if (!o) {
         return sl_fail_memory(err);
     }
     o->file = input->file ? sl_file_ref(input->file) : NULL;
-    params.opaque = o;
-    status = sl_vod_open(&o->vod, &params, cancel, err);
+    if (!o->file) {
+        status = open_origin(e, input, cancel, o, err);
+    }
+    params.opaque = o->file ? (void *)o : o->origin;
+    if (status == SL_OK) {
+        status = sl_vod_open(&o->vod, &params, cancel, err);
+        if (engine_fault(o)) {
+            *input->fault = engine_fault(o);
+            status = status == SL_OK
+                         ? sl_fail(err, SL_EIO, input->name, "the origin failed on the way")
+                         : status;
+        }
+    }
     if (status != SL_OK) {
         engine_close(o);
         o = NULL;
@@ -313,13 +374,42 @@ static enum sl_status engine_describe(void *source, struct sl_writer *out, struc
     return sl_writer_finish(out, err);
 }
 
-void sl_serve_media_engine(struct sl_media_engine *out, const struct sl_log *log)
+/* ---- the engine ---------------------------------------------------------------------------- */
+
+static void engine_destroy(const void *opaque)
 {
+    struct engine *e = (struct engine *)opaque;
+
+    sl_origins_destroy(&e->origins);
+    sl_free(e);
+}
+
+enum sl_status sl_serve_media_engine(struct sl_media_engine *out,
+                                     const struct sl_origins_params *origins,
+                                     const struct sl_log *log, struct sl_error *err)
+{
+    struct engine *e = sl_alloc_zero(sizeof *e);
+    enum sl_status status = SL_OK;
+
+    if (!e) {
+        return sl_fail_memory(err);
+    }
+    e->log = log;
+    if (origins->memory > 0) {
+        status = sl_origins_create(&e->origins, origins, err);
+    }
+    if (status != SL_OK) {
+        engine_destroy(e);
+        return status;
+    }
     *out = (struct sl_media_engine){
-        .opaque = log,
+        .opaque = e,
+        .destroy = engine_destroy,
         .version = "sluice " SL_VERSION,
         .open = engine_open,
         .close = engine_close,
+        .revision = engine_revision,
+        .fault = engine_fault,
         .settings = engine_settings,
         .costly = engine_costly,
         .answer = engine_answer,
@@ -329,4 +419,5 @@ void sl_serve_media_engine(struct sl_media_engine *out, const struct sl_log *log
         .stream_cancel = engine_stream_cancel,
         .stream_close = engine_stream_close,
     };
+    return SL_OK;
 }

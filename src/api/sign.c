@@ -12,6 +12,7 @@
 #include "serve/client.h"
 #include "serve/gateway_path.h"
 #include "serve/path.h"
+#include "serve/proxy.h"
 
 #define AT(field)   offsetof(struct sl_sign_params, field)
 #define ROOM(field) sizeof(((struct sl_sign_params *)0)->field)
@@ -67,7 +68,7 @@ static enum sl_status path_of(const char *url, char path[SL_SERVE_PATH_MAX + 1],
     const char *scheme = strstr(url, "://"), *start = url;
     size_t length;
 
-    if (scheme) {
+    if (scheme && scheme < url + strcspn(url, "/?#")) { /* not one in the query */
         start = scheme + 3 + strcspn(scheme + 3, "/?#");
     }
     length = strcspn(start, "?#");
@@ -124,16 +125,46 @@ static enum sl_status scope_of(const char *path, const struct sl_sign_params *pa
     return SL_OK;
 }
 
+static bool is_proxied(const char *path)
+{
+    return strncmp(path + 1, SL_PROXY_PREFIX, sizeof SL_PROXY_PREFIX - 1) == 0;
+}
+
+/* A source on the web: what names it is sealed, with the expiry and the client. */
+static enum sl_status seal(const char *url, const struct sl_sign_params *params,
+                           const struct sl_sign_key *key, const char *address,
+                           struct sl_writer *out, struct sl_error *err)
+{
+    const char *query = strchr(url, '?');
+    struct sl_seal seal = {0};
+    enum sl_status status;
+
+    if (!query) {
+        return sl_fail(err, SL_EINVAL, url, "names no source: a query with src= is expected");
+    }
+    if (params->scope[0]) {
+        return sl_fail(err, SL_EINVAL, "scope", "a link to a source on the web allows just that");
+    }
+    status = sl_seal_init(&seal, key, err);
+    if (status == SL_OK) {
+        sl_write_bytes(out, url, (size_t)(query - url) + 1);
+        status = sl_proxy_sign(&seal, (struct sl_text){query + 1, strlen(query + 1)},
+                               (int64_t)time(NULL) + params->valid, address, out, err);
+    }
+    return status;
+}
+
 static enum sl_status sign(const char *url, const struct sl_sign_params *params, char *out,
                            uint32_t size, struct sl_error *err)
 {
-    char path[SL_SERVE_PATH_MAX + 1], scope[SL_SERVE_PATH_MAX + 1];
+    char path[SL_SERVE_PATH_MAX + 1] = "", scope[SL_SERVE_PATH_MAX + 1] = "";
     struct sl_sign_key key = {0};
-    struct sl_client client;
+    struct sl_client client = {.port = 0};
+    const char *address = params->address[0] ? client.text : NULL;
     struct sl_writer text;
     enum sl_status status = path_of(url, path, err);
 
-    if (status == SL_OK) {
+    if (status == SL_OK && !is_proxied(path)) {
         status = scope_of(path, params, scope, err);
     }
     if (status == SL_OK) {
@@ -146,10 +177,18 @@ static enum sl_status sign(const char *url, const struct sl_sign_params *params,
         return sl_fail(err, SL_EINVAL, "address", "\"%s\" is no numeric address", params->address);
     }
     sl_writer_init(&text, size > 0 ? size - 1 : 0);
-    sl_write_text(&text, url);
-    sl_write_u8(&text, strchr(url, '?') ? '&' : '?');
-    sl_sign_query(&key, path, scope[0] ? scope : NULL, (int64_t)time(NULL) + params->valid,
-                  params->address[0] ? client.text : NULL, &text);
+    if (is_proxied(path)) {
+        status = seal(url, params, &key, address, &text, err);
+    } else {
+        sl_write_text(&text, url);
+        sl_write_u8(&text, strchr(url, '?') ? '&' : '?');
+        sl_sign_query(&key, path, scope[0] ? scope : NULL, (int64_t)time(NULL) + params->valid,
+                      address, &text);
+    }
+    if (status != SL_OK) {
+        sl_writer_clear(&text);
+        return status;
+    }
     if (text.status == SL_OK) {
         memcpy(out, text.data, text.size);
         out[text.size] = '\0';

@@ -259,10 +259,10 @@ void sl_live_close(struct sl_live **live)
     *live = NULL;
     stop_beat(l);
     if (l->claimed && l->claim.created && l->count == 0) { /* it has never begun */
-        (void)sl_registry_delete_run(l->registry, l->run, true, NULL);
+        (void)!sl_registry_delete_run(l->registry, l->run, true, NULL);
     } else if (l->claimed) {
         struct sl_registry_end end = {.state = SL_RUN_STOPPED};
-        (void)sl_registry_end_run(l->registry, &l->claim, &end, NULL);
+        (void)!sl_registry_end_run(l->registry, &l->claim, &end, NULL);
     }
     for (size_t i = 0; i < l->count; i++) {
         sl_live_rendition_clear(&l->renditions[i]);

@@ -79,11 +79,14 @@ static int64_t overall(const struct sl_vod *v)
                : 0;
 }
 
-static enum sl_status source_rates(const struct sl_vod *v, struct vod_rates *out,
-                                   struct sl_error *err)
+static enum sl_status source_rates(const struct sl_vod *v, const struct sl_vod_rendition *r,
+                                   struct vod_rates *out, struct sl_error *err)
 {
     struct sl_playlist p;
     enum sl_status st = SL_OK;
+    /* Where groups are open, or an edit hides the first pictures, EXTINF is less than from cut to
+     * cut; by how much is known to who looks at each cut, which is not worth it here. */
+    int64_t picture = sl_rescale(1, sl_rational(1, picture_rate(r)), v->real.timebase, SL_ROUND_UP);
     sl_playlist_init(&p);
     p.timebase = v->real.timebase;
     p.target = sl_cuts_target(&v->real);
@@ -93,7 +96,9 @@ static enum sl_status source_rates(const struct sl_vod *v, struct vod_rates *out
         for (size_t k = i + 1; i + 1 == v->real.count && k < v->cuts.count; k++) {
             bytes += v->bytes[k];
         }
-        st = sl_playlist_add(&p, sl_cuts_end(&v->real, i) - v->real.at[i], bytes, err);
+        int64_t length = sl_cuts_end(&v->real, i) - v->real.at[i];
+        length -= length > 2 * picture ? picture : 0;
+        st = sl_playlist_add(&p, length, bytes, err);
     }
     *out = (struct vod_rates){.peak = sl_playlist_peak(&p),
                               .average = sl_playlist_average(&p),
@@ -112,7 +117,7 @@ enum sl_status sl_vod_video_rates(const struct sl_vod *v, const struct sl_vod_re
 {
     enum sl_status st = SL_OK;
     if (r->copy) {
-        st = source_rates(v, out, err);
+        st = source_rates(v, r, out, err);
     } else {
         /* The encoder keeps to maxrate over its buffer. */
         const struct vod_rung *rung = sl_vod_rung_of(v, r);

@@ -6,6 +6,8 @@
 #include <time.h>
 
 #include "serve/date.h"
+#include "serve/proxy.h"
+#include "serve/query.h"
 
 #define TEXT_MAX 1024 /* of one escaped part */
 
@@ -25,12 +27,38 @@ static void write_escaped(struct sl_writer *out, struct sl_text text, bool json)
     }
 }
 
+/* Where a source on the web is, and what opens it, is for no log. */
+static void write_address(struct sl_writer *out, struct sl_text text, bool json)
+{
+    static const char prefix[] = "/" SL_PROXY_PREFIX;
+    struct sl_text query = {NULL, 0}, name, value;
+    const char *question = text.size > 0 ? memchr(text.data, '?', text.size) : NULL;
+    const char *joint = "?";
+
+    if (!question ||
+        !memmem(text.data, (size_t)(question - text.data), prefix, sizeof prefix - 1)) {
+        write_escaped(out, text, json);
+        return;
+    }
+    query = (struct sl_text){question + 1, text.size - (size_t)(question - text.data) - 1};
+    write_escaped(out, (struct sl_text){text.data, (size_t)(question - text.data)}, json);
+    while (sl_query_next(&query, &name, &value)) {
+        bool plain = sl_proxy_tells_nothing(name);
+
+        sl_write_text(out, joint);
+        write_escaped(out, name, json);
+        sl_write_u8(out, '=');
+        write_escaped(out, plain ? value : (struct sl_text){"*", 1}, json);
+        joint = "&";
+    }
+}
+
 static void write_request(const struct sl_request *r, struct sl_writer *out)
 {
     if (r->method_text.size > 0) {
         write_escaped(out, sl_request_text(r, r->method_text), false);
         sl_write_u8(out, ' ');
-        write_escaped(out, sl_request_text(r, r->target), false);
+        write_address(out, sl_request_text(r, r->target), false);
         sl_write_format(out, " HTTP/1.%d", r->minor);
     } else {
         sl_write_u8(out, '-');
@@ -76,7 +104,7 @@ static void write_common(const struct sl_access *a, struct sl_writer *out)
                     date + 8, date + 12, date + 17);
     write_request(r, out);
     sl_write_format(out, "\" %d %" PRId64 " \"", a->status, a->sent);
-    write_escaped(out, sl_request_field(r, SL_FIELD_REFERER), false);
+    write_address(out, sl_request_field(r, SL_FIELD_REFERER), false);
     sl_write_text(out, "\" \"");
     write_escaped(out, sl_request_field(r, SL_FIELD_USER_AGENT), false);
     sl_write_u8(out, '"');
@@ -91,13 +119,13 @@ static void write_json(const struct sl_access *a, struct sl_writer *out)
     sl_write_format(out, "\",\"client\":\"%s\",\"method\":\"", a->client->text);
     write_escaped(out, sl_request_text(r, r->method_text), true);
     sl_write_text(out, "\",\"target\":\"");
-    write_escaped(out, sl_request_text(r, r->target), true);
+    write_address(out, sl_request_text(r, r->target), true);
     sl_write_format(out,
                     "\",\"status\":%d,\"bytes\":%" PRId64 ",\"seconds\":%" PRId64 ".%06" PRId64
                     ",\"whole\":%s,\"referer\":\"",
                     a->status, a->sent, a->micros / 1000000, a->micros % 1000000,
                     a->whole ? "true" : "false");
-    write_escaped(out, sl_request_field(r, SL_FIELD_REFERER), true);
+    write_address(out, sl_request_field(r, SL_FIELD_REFERER), true);
     sl_write_text(out, "\",\"agent\":\"");
     write_escaped(out, sl_request_field(r, SL_FIELD_USER_AGENT), true);
     sl_write_text(out, "\"}");

@@ -9,8 +9,6 @@
 
 #define FILE_PIECE (2 << 20) /* bytes of a file queued at a time */
 #define COPY_PIECE 131072    /* bytes read at a time where they are copied */
-/* Shorter ranges are read and joined: each sendfile is a system call and a turn of the loop. */
-#define FILE_LEAST 65536
 /* Slices of memory in one piece: writev takes no more at once. */
 #define SLICES_MAX 64
 
@@ -110,7 +108,7 @@ static enum sl_status queue_file(struct sl_body *b, struct evbuffer *out, int64_
 
 static bool by_sendfile(const struct sl_body *b)
 {
-    return !b->copy && b->answer->chain.slices[b->slice].file && here(b) >= FILE_LEAST;
+    return !b->copy && b->answer->chain.slices[b->slice].file && here(b) >= SL_BODY_FILE_LEAST;
 }
 
 /* Ranges of files from here on that are read into one block. */

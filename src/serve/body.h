@@ -7,6 +7,11 @@
 
 #include "serve/answer.h"
 
+/* Shorter ranges of files are read and joined: each sendfile is a system call and a turn of the
+ * loop.
+ */
+#define SL_BODY_FILE_LEAST 65536
+
 struct sl_body {
     struct sl_answer *answer; /* NULL: nothing (more) to send */
     size_t slice;             /* where the next piece begins */

@@ -136,7 +136,7 @@ enum sl_status sl_ladders_render(const struct sl_site *site, struct sl_writer *o
     }
     /* The page asks before it asks for /media/ and /runs. */
     sl_write_format(out, "],\"truncated\":%s%s%s}\n", list.truncated ? "true" : "false",
-                    site->media ? ",\"library\":true" : "",
+                    site->library ? ",\"library\":true" : "",
                     site->depot && site->depot->runs ? ",\"runs\":true" : "");
     status = sl_writer_finish(out, err);
 out:

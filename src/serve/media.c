@@ -16,6 +16,7 @@
 #include "serve/media_core.h"
 #include "serve/metrics.h"
 #include "serve/path.h"
+#include "serve/seal.h"
 
 /* Descriptions of sources, for the list. */
 #define DESCRIPTIONS_LIMIT (16u << 20)
@@ -69,6 +70,10 @@ enum sl_status sl_media_create(struct sl_media **out, const struct sl_media_para
         status = sl_pool_create(&m->quick, params->workers,
                                 SL_MEDIA_FLIGHTS_MAX + params->streams * 2, err);
     }
+    if (status == SL_OK && params->remote) {
+        status = sl_pool_create(&m->remote, SL_MEDIA_REMOTE_WORKERS,
+                                SL_MEDIA_FLIGHTS_MAX + params->streams * 2, err);
+    }
     if (status == SL_OK) {
         status = sl_pool_create(&m->coders, params->transcodes,
                                 params->transcodes + params->waiting + params->streams * 2, err);
@@ -100,9 +105,10 @@ void sl_media_destroy(struct sl_media **out)
         return;
     }
     sl_media_cancel(m);
-    /* Flights that are still queued see that they are cancelled; the quick pool may hand some to
-     * the coders, so it goes first. */
+    /* Flights that are still queued see that they are cancelled; the quick pools may hand some to
+     * the coders, so they go first. */
     sl_pool_destroy(&m->quick);
+    sl_pool_destroy(&m->remote);
     sl_pool_destroy(&m->coders);
     sl_cache_memory_clear(&m->answers);
     sl_cache_memory_clear(&m->descriptions);
@@ -120,14 +126,40 @@ void sl_media_destroy(struct sl_media **out)
 }
 
 /* Begins with the identity of the source, so that what belongs to it can be found. */
-static void key_of(const struct sl_media_want *w, bool head_only, char key[SL_MEDIA_KEY_MAX])
+void sl_media_key(const struct sl_media_want *w, const char *id, bool head_only,
+                  char key[SL_MEDIA_KEY_MAX])
 {
     const struct sl_media_ask *a = &w->ask;
 
     (void)snprintf(key, SL_MEDIA_KEY_MAX,
-                   "%s/%d.%d/%s/%" PRIu64 "/%" PRId64 ":%" PRId64 "/%" PRId32 "x%" PRId32 "%s",
-                   w->id, (int)a->what, (int)a->form, a->rendition, a->number, a->time.num,
-                   a->time.den, a->width, a->height, head_only ? "/head" : "");
+                   "%s/%d.%d/%s/%" PRIu64 "/%" PRId64 ":%" PRId64 "/%" PRId32 "x%" PRId32 "%s", id,
+                   (int)a->what, (int)a->form, a->rendition, a->number, a->time.num, a->time.den,
+                   a->width, a->height, head_only ? "/head" : "");
+}
+
+/* For flights: of one address all have the same, whatever version it turns out to be; but for links
+ * that name one, whose answer may be that it is gone. */
+static void flight_key(const struct sl_media_want *w, bool head_only, char key[SL_MEDIA_KEY_MAX])
+{
+    char id[2 * sizeof w->id + 1];
+
+    (void)snprintf(id, sizeof id, w->version[0] ? "%s.%s" : "%s", w->id, w->version);
+    sl_media_key(w, id, head_only, key);
+}
+
+struct sl_pool *sl_media_pool(const struct sl_media *m, const struct sl_media_want *w)
+{
+    return w->url ? m->remote : m->quick;
+}
+
+void sl_media_shown(const struct sl_media *m, const struct sl_media_want *w, const char *version,
+                    char shown[17])
+{
+    if (w->url && m->params.alias_key) {
+        sl_seal_alias(m->params.alias_key, version, shown);
+    } else {
+        memcpy(shown, version, 17);
+    }
 }
 
 /* ---- ports and waiters -------------------------------------------------------------------- */
@@ -306,6 +338,30 @@ void sl_flight_free_unused(struct sl_flight *f)
     }
 }
 
+/* Under the lock: the name of what may be kept. false: an address whose version is not known, or is
+ * not the one that is meant. */
+static bool answer_key(struct sl_media *m, const struct sl_media_want *want,
+                       char key[SL_MEDIA_KEY_MAX], char shown[17])
+{
+    const struct sl_media_source *s;
+
+    shown[0] = '\0';
+    if (!want->url) {
+        sl_media_key(want, want->id, false, key);
+        return true;
+    }
+    s = (const struct sl_media_source *)sl_lru_find(&m->sources, want->id);
+    if (!s || !s->ready || !sl_media_source_fresh(s, want)) {
+        return false;
+    }
+    sl_media_shown(m, want, s->version, shown);
+    if (want->pinned && strcmp(shown, want->version) != 0) {
+        return false;
+    }
+    sl_media_key(want, s->version, false, key);
+    return true;
+}
+
 /* Under the lock. true: w has its outcome. */
 static bool look_up(struct sl_media *m, const char *key, struct sl_waiter *w)
 {
@@ -344,7 +400,7 @@ static bool launch(struct sl_media *m, struct sl_flight *f, const char *key, str
     sl_waiter_enlist(&f->waiters, w);
     /* It has room for all flights, so this does not wait; with the lock held, since f may be gone
      * the moment it runs. */
-    if (sl_pool_submit(m->quick, sl_flight_run, sl_flight_drop, f) == SL_OK) {
+    if (sl_pool_submit(sl_media_pool(m, f->want), sl_flight_run, sl_flight_drop, f) == SL_OK) {
         return true;
     }
     sl_waiter_unlist(w);
@@ -360,13 +416,13 @@ bool sl_media_request(struct sl_media *m, const struct sl_media_want *want, bool
                       struct sl_waiter *w)
 {
     bool shared = want->ask.what != SL_MEDIA_STREAM, ok = false;
-    char key[SL_MEDIA_KEY_MAX], search[64] = "";
+    char key[SL_MEDIA_KEY_MAX], known[SL_MEDIA_KEY_MAX], search[64] = "";
     struct sl_flight *f = NULL;
 
     w->status = 0;
     w->last = false;
-    w->detail[0] = w->settings[0] = '\0';
-    key_of(want, false, key);
+    w->detail[0] = w->settings[0] = w->version[0] = '\0';
+    flight_key(want, head_only, key);
     atomic_fetch_add_explicit(&m->counts.asked, 1, memory_order_relaxed);
     if (want->ask.what == SL_MEDIA_LIST) { /* made anew each time */
         (void)snprintf(search, sizeof search, "list %" PRId64 " %" PRId64 " ", want->offset,
@@ -375,12 +431,9 @@ bool sl_media_request(struct sl_media *m, const struct sl_media_want *want, bool
         shared = !want->search || strlen(want->search) <= 150;
     }
     (void)pthread_mutex_lock(&m->lock);
-    if (shared && look_up(m, key, w)) {
+    if (shared && answer_key(m, want, known, w->version) && look_up(m, known, w)) {
         (void)pthread_mutex_unlock(&m->lock);
         return true;
-    }
-    if (head_only) {
-        key_of(want, true, key);
     }
     if (m->closing || m->outstanding >= SL_MEDIA_FLIGHTS_MAX) {
         atomic_fetch_add_explicit(&m->counts.refused, 1, memory_order_relaxed);
@@ -406,8 +459,8 @@ bool sl_media_request(struct sl_media *m, const struct sl_media_want *want, bool
 void sl_media_ahead(struct sl_media *m, const struct sl_media_want *want, struct sl_waiter *w)
 {
     struct sl_media_want next = *want; /* borrows all that it points to */
-    char key[SL_MEDIA_KEY_MAX], note[9];
-    struct sl_answer *known;
+    char key[SL_MEDIA_KEY_MAX], kept[SL_MEDIA_KEY_MAX], note[9];
+    struct sl_answer *known = NULL;
     struct sl_flight *f = NULL;
     bool ok = true;
 
@@ -415,9 +468,11 @@ void sl_media_ahead(struct sl_media *m, const struct sl_media_want *want, struct
         return;
     }
     next.ask.number++;
-    key_of(&next, false, key);
+    flight_key(&next, false, key);
     (void)pthread_mutex_lock(&m->lock);
-    known = sl_cache_memory_get(&m->answers, key, note);
+    if (answer_key(m, &next, kept, w->version)) {
+        known = sl_cache_memory_get(&m->answers, kept, note);
+    }
     /* A join keeps the work alive that another viewer may leave. */
     if (!known && !m->closing && !join(m, key, w) && m->places < m->params.transcodes &&
         m->outstanding < SL_MEDIA_FLIGHTS_MAX) {

@@ -50,8 +50,12 @@ struct sl_media_input {
     struct sl_file *file; /* NULL: url */
     const char *name;     /* for messages: the path below the library's root */
     const char *url;
-    const struct sl_media_header *headers;
+    const struct sl_media_header *headers; /* for the origin of url */
     size_t header_count;
+    /* Whether a redirect of url may be followed. Outlives the source. */
+    bool (*allowed)(const void *opaque, const char *url);
+    const void *allowed_opaque;
+    int *fault; /* set where open fails and the origin is to blame: the status of HTTP */
 };
 
 /* ---- who makes it ------------------------------------------------------------------------- */
@@ -60,10 +64,17 @@ struct sl_media_input {
  * those of HTTP: SL_ENOTFOUND 404, SL_EINVAL 400, SL_ENOMEM and SL_ECANCELLED 503, all else 500. */
 struct sl_media_engine {
     const void *opaque;
-    const char *version; /* part of the name of all that is kept */
+    void (*destroy)(const void *opaque); /* may be NULL */
+    const char *version;                 /* part of the name of all that is kept */
     enum sl_status (*open)(const void *opaque, const struct sl_media_input *input, void **source,
                            const struct sl_cancel *cancel, struct sl_error *err);
     void (*close)(void *source);
+    /* Of an address: what tells this version of it from others. May be NULL where none is opened,
+     * like fault. Lives as long as source. */
+    const char *(*revision)(void *source);
+    /* 0, or the status of HTTP that the first failure of a source's origin stands for. A source
+     * that has one is of no more use. */
+    int (*fault)(void *source);
     /* A line that names what decides about bytes besides the source: settings, coders. Lives as
      * long as source. */
     const char *(*settings)(void *source);
@@ -96,6 +107,11 @@ struct sl_media_params {
     unsigned waiting;                     /* transcodes that may wait for a thread */
     unsigned streams;                     /* continuous ones at a time */
     unsigned sources;                     /* kept open */
+    bool remote;                          /* there are addresses among them */
+    bool (*allowed)(const void *opaque, const char *url); /* as in sl_media_input */
+    const void *allowed_opaque;
+    const uint8_t *alias_key; /* 32 bytes: versions of addresses are shown as what tells nothing
+                                 about them; NULL: as they are. Outlives the library */
 };
 
 struct sl_media;
@@ -112,7 +128,11 @@ void sl_media_write_metrics(struct sl_media *media, struct sl_writer *out);
 /* One question about one source. */
 struct sl_media_want {
     struct sl_media_ask ask;
-    char id[17];          /* the source's identity: 16 hexadecimal digits */
+    char id[17];          /* the source's identity: 16 hexadecimal digits. A file's tells its
+                             version, too; an address has one once it is open */
+    char address[17];     /* of url and headers, the same without an id of the caller's own */
+    bool opaque;          /* id is the caller's: address may change, the source stays what it is */
+    char version[17];     /* of an address: which one a pinned link means */
     char *name;           /* path or address, for messages */
     struct sl_file *file; /* open; NULL: url */
     char *url;
@@ -154,6 +174,7 @@ struct sl_waiter {
     int status;               /* of HTTP: 200, or why not */
     struct sl_answer *answer; /* 200: owned; NULL: HEAD of what would cost too much to make */
     bool last;                /* of a stream: there is no more (answer is NULL) */
+    char version[17];         /* of the source, as it is shown; empty: its id */
     char settings[9];         /* of the engine, hashed: part of the entity tag; begins with 'c'
                                  where the answer was costly */
     char detail[128];         /* for the client */

@@ -13,13 +13,21 @@
 
 #define SL_MEDIA_FLIGHTS_MAX 1024 /* questions that are being worked on or wait for that */
 #define SL_MEDIA_KEY_MAX     256
+/* Threads that wait for origins: a slow one must not hold up what lies on this machine. */
+#define SL_MEDIA_REMOTE_WORKERS 16
+/* Seconds after which a multivariant playlist asks whether an address is still what it was. */
+#define SL_MEDIA_FRESH 60
 
 /* A source that is open, or being opened. */
 struct sl_media_source {
     struct sl_lru_node node; /* first */
     char id[17];
-    unsigned refs; /* flights and streams */
+    char address[17]; /* that it was opened at */
+    char version[17]; /* once it is ready: id, or what tells versions of an address apart */
+    int64_t opened;   /* monotonic microseconds */
+    unsigned refs;    /* flights and streams */
     bool ready;
+    bool gone; /* not in the table any more: whoever uses it last closes it */
     void *source;
     struct sl_flight *parked; /* what waits until it is open */
 };
@@ -39,7 +47,11 @@ struct sl_flight {
     struct sl_media_source *source;
     struct sl_media_stream *stream;
     struct sl_flight *next; /* among the parked */
+    char version[17];       /* of its source; empty: not known yet */
     char settings[9];
+    bool again;         /* it was tried before, with what another address had opened */
+    int fault;          /* of the source's origin: the status of HTTP; 0: none */
+    const char *detail; /* for the client; NULL: what goes with the status */
 };
 
 struct sl_media_stream {
@@ -54,6 +66,7 @@ struct sl_media_stream {
 
 struct sl_media_counts {
     atomic_ullong asked, memory_hits, disk_hits, joined, made, failed, cancelled, ahead, refused;
+    atomic_ullong origin_failed;
     atomic_uint running, coding; /* now */
 };
 
@@ -69,8 +82,9 @@ struct sl_media {
     struct sl_cache_disk *disk; /* NULL: none; has a lock of its own */
     struct sl_cache_memory descriptions;
     struct sl_pool *quick, *coders;
-    unsigned outstanding; /* flights */
-    unsigned places;      /* of transcodes that run or wait */
+    struct sl_pool *remote; /* NULL: no addresses */
+    unsigned outstanding;   /* flights */
+    unsigned places;        /* of transcodes that run or wait */
     unsigned streams;
     bool closing;
     struct sl_cancel cancel;
@@ -86,6 +100,14 @@ void sl_waiter_unlist(struct sl_waiter *w);
 /* NULL when memory runs out. */
 struct sl_flight *sl_flight_create(struct sl_media *m, const struct sl_media_want *want);
 void sl_flight_free_unused(struct sl_flight *f); /* one that never was on its way; NULL is fine */
+/* The name of an answer. id: the source's, or its version. */
+void sl_media_key(const struct sl_media_want *w, const char *id, bool head_only,
+                  char key[SL_MEDIA_KEY_MAX]);
+/* Where work on a question starts. */
+struct sl_pool *sl_media_pool(const struct sl_media *m, const struct sl_media_want *w);
+/* A version as viewers see it. */
+void sl_media_shown(const struct sl_media *m, const struct sl_media_want *w, const char *version,
+                    char shown[17]);
 
 /* ---- media_make.c: on workers ------------------------------------------------------------- */
 
@@ -114,6 +136,10 @@ enum sl_source_result {
 /* Sets f->source, which counts as used. */
 enum sl_source_result sl_media_source_get(struct sl_flight *f);
 void sl_media_source_put(struct sl_media *media, struct sl_media_source **source);
+/* Whoever comes next opens it anew. */
+void sl_media_source_drop(struct sl_media *media, struct sl_media_source *source);
+/* Under the lock: whether a question may still be answered from it. */
+bool sl_media_source_fresh(const struct sl_media_source *s, const struct sl_media_want *w);
 void sl_media_sources_clear(struct sl_media *media);
 
 /* ---- media_list.c ------------------------------------------------------------------------- */

@@ -21,13 +21,14 @@ static enum sl_status finish_playlist(struct sl_flight *f, struct sl_answer *a,
 {
     struct sl_buf *plain = NULL;
     struct sl_writer out;
-    char query[40];
+    char query[40], shown[17];
     enum sl_status status = sl_chain_load(&a->chain, &plain, err);
 
     if (status != SL_OK) {
         return status;
     }
-    (void)snprintf(query, sizeof query, "v=%s%s", f->want->id, f->settings + 1);
+    sl_media_shown(f->media, f->want, f->version, shown);
+    (void)snprintf(query, sizeof query, "v=%s%s", shown, f->settings + 1);
     sl_writer_init(&out, PLAYLIST_MAX);
     sl_decorate_playlist(plain->data, plain->size, query, &out);
     status = sl_writer_finish(&out, err);

@@ -18,6 +18,8 @@ void sl_media_write_metrics(struct sl_media *m, struct sl_writer *out)
         {"sluice_media_cancelled_total", "Answers that nobody waited for.", &c->cancelled},
         {"sluice_media_ahead_total", "Segments made before they were asked for.", &c->ahead},
         {"sluice_media_refused_total", "Requests refused for want of room.", &c->refused},
+        {"sluice_origin_failed_total", "Answers that an origin's failure prevented.",
+         &c->origin_failed},
     };
     int64_t bytes = 0, files = 0;
     size_t memory, sources;

@@ -49,8 +49,8 @@ static void describe(const struct sl_media_want *want, const struct sl_waiter *w
                    : want->pinned                    ? CACHE_PINNED
                                                      : "no-cache";
     n = snprintf(text, sizeof text, "%s/%s/%d/%d/%s/%" PRIu64 "/%" PRId64 "/%" PRId32 "x%" PRId32,
-                 want->id, w->settings, (int)a->what, (int)a->form, a->rendition, a->number,
-                 a->time.num, a->width, a->height);
+                 w->version[0] ? w->version : want->id, w->settings, (int)a->what, (int)a->form,
+                 a->rendition, a->number, a->time.num, a->width, a->height);
     sl_sha256(text, (size_t)n, digest);
     reply->validators.etag[0] = '"';
     sl_sha256_hex(digest, 8, reply->validators.etag + 1);

@@ -178,6 +178,11 @@ int sl_media_root(const struct sl_media *m, bool *have_openat2)
     return m->root;
 }
 
+const char *sl_media_version(const struct sl_media *m)
+{
+    return m->engine.version;
+}
+
 void sl_media_identify(const struct sl_media *m, const char *name, const struct stat *st,
                        char id[17])
 {

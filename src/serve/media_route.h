@@ -25,6 +25,8 @@ int sl_media_route_list(struct sl_text query, struct sl_media_want **want);
 
 /* Descriptor of the library's root, and how it is opened. */
 int sl_media_root(const struct sl_media *media, bool *have_openat2);
+/* The engine's version. */
+const char *sl_media_version(const struct sl_media *media);
 /* 16 hexadecimal digits that stand for one version of one file. */
 void sl_media_identify(const struct sl_media *media, const char *name, const struct stat *st,
                        char id[17]);

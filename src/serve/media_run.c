@@ -57,6 +57,9 @@ static void report(struct sl_flight *f, enum sl_status status, const struct sl_e
         return;
     }
     count(&f->media->counts.failed);
+    if (f->fault) {
+        count(&f->media->counts.origin_failed);
+    }
     if (err && err->status != SL_OK) {
         (void)sl_error_format(err, text, sizeof text);
     }
@@ -66,8 +69,17 @@ static void report(struct sl_flight *f, enum sl_status status, const struct sl_e
 }
 
 /* What a client is told. Where a file lies, and what is in it, is for the log. */
-static const char *detail_of(enum sl_status status)
+static const char *detail_of(const struct sl_flight *f, enum sl_status status)
 {
+    if (f->detail) {
+        return f->detail;
+    }
+    if (f->fault && status != SL_OK) {
+        return f->fault == 403   ? "this source is not allowed"
+               : f->fault == 404 ? "the origin has no such source"
+               : f->fault == 504 ? "the origin does not answer in time"
+                                 : "the origin does not deliver";
+    }
     switch (status) {
     case SL_EDATA:
         return "the source is damaged";
@@ -85,9 +97,13 @@ static const char *detail_of(enum sl_status status)
 static void tell(struct sl_flight *f, struct sl_waiter *w, enum sl_status status,
                  struct sl_answer *answer)
 {
-    w->status = sl_media_http_status(status);
+    w->status = status == SL_OK || !f->fault ? sl_media_http_status(status) : f->fault;
     w->last = status == SL_EOF;
-    (void)snprintf(w->detail, sizeof w->detail, "%s", detail_of(status));
+    (void)snprintf(w->detail, sizeof w->detail, "%s", detail_of(f, status));
+    w->version[0] = '\0';
+    if (f->want->url && f->version[0]) {
+        sl_media_shown(f->media, f->want, f->version, w->version);
+    }
     memcpy(w->settings, f->settings, sizeof w->settings);
     w->answer = status == SL_OK && answer ? sl_answer_ref(answer) : NULL;
     if (f->stream && status == SL_OK && !w->stream && f->key[0]) {
@@ -103,16 +119,18 @@ void sl_flight_finish(struct sl_flight *f, enum sl_status status, const struct s
     struct sl_media *m = f->media;
     struct sl_media_stream *stream = f->stream;
     bool stream_step = stream && !f->key[0], keep, orphan = false;
+    char key[SL_MEDIA_KEY_MAX];
 
     report(f, status, err);
-    keep = status == SL_OK && answer && f->listed && !f->head_only;
+    keep = status == SL_OK && answer && f->listed && !f->head_only && f->version[0];
+    sl_media_key(f->want, f->version, false, key);
     (void)pthread_mutex_lock(&m->lock);
     if (f->listed) {
         sl_lru_remove(&m->flights, &f->node);
         f->listed = false;
     }
     if (keep && f->want->ask.what != SL_MEDIA_LIST) {
-        sl_cache_memory_put(&m->answers, f->key, answer, f->settings);
+        sl_cache_memory_put(&m->answers, key, answer, f->settings);
     }
     if (stream) {
         stream->busy = false;
@@ -130,10 +148,10 @@ void sl_flight_finish(struct sl_flight *f, enum sl_status status, const struct s
     }
     sl_media_source_put(m, &f->source);
     if (keep && f->costly && m->disk) {
-        char key[SL_MEDIA_KEY_MAX + 16];
+        char name[SL_MEDIA_KEY_MAX + 16];
 
-        (void)snprintf(key, sizeof key, "%s/%s", f->settings, f->key);
-        sl_cache_disk_put(m->disk, key, &answer->chain);
+        (void)snprintf(name, sizeof name, "%s/%s", f->settings, key);
+        sl_cache_disk_put(m->disk, name, &answer->chain);
     }
     sl_answer_unref(&answer);
     sl_media_want_destroy(&f->want);
@@ -146,6 +164,50 @@ void sl_flight_drop(void *arg)
 }
 
 /* ---- running ------------------------------------------------------------------------------ */
+
+/* Whether the origin of an address has failed, whatever else came of it: what was made of half of
+ * the bytes is not to be sent, and nobody is to go on with this source. */
+static enum sl_status look_at_origin(struct sl_flight *f, enum sl_status status,
+                                     struct sl_error *err)
+{
+    struct sl_media_source *s = f->stream ? f->stream->source : f->source;
+
+    if (!f->want->url || !s || status == SL_ECANCELLED) {
+        return status;
+    }
+    f->fault = f->media->engine.fault(s->source);
+    if (f->fault) {
+        sl_media_source_drop(f->media, s);
+        if (status == SL_OK || status == SL_EOF) {
+            status = sl_fail(err, SL_EIO, f->want->name, "the origin failed on the way");
+        }
+    }
+    return status;
+}
+
+/* An address may have been good for a while only; this question may have come with a newer one. */
+static bool try_again(struct sl_flight *f)
+{
+    struct sl_media *m = f->media;
+    bool ok = f->fault && f->source && !f->stream && !f->again &&
+              strcmp(f->source->address, f->want->address) != 0;
+
+    if (!ok) {
+        return false;
+    }
+    sl_media_source_put(m, &f->source);
+    (void)pthread_mutex_lock(&m->lock);
+    ok = !m->closing; /* then there is a pool */
+    if (ok) {
+        m->places -= f->counted ? 1 : 0;
+        f->counted = f->costly = false;
+        f->again = true;
+        f->fault = 0;
+        ok = sl_pool_submit(m->remote, sl_flight_run, sl_flight_drop, f) == SL_OK;
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+    return ok;
+}
 
 static void make_and_finish(struct sl_flight *f)
 {
@@ -160,7 +222,7 @@ static void make_and_finish(struct sl_flight *f)
     if (status == SL_OK) {
         atomic_fetch_add(&c->running, 1);
         atomic_fetch_add(&c->coding, f->costly ? 1 : 0);
-        status = sl_flight_make(f, answer, &err);
+        status = look_at_origin(f, sl_flight_make(f, answer, &err), &err);
         atomic_fetch_sub(&c->coding, f->costly ? 1 : 0);
         atomic_fetch_sub(&c->running, 1);
     }
@@ -169,7 +231,9 @@ static void make_and_finish(struct sl_flight *f)
     } else {
         sl_answer_unref(&answer);
     }
-    sl_flight_finish(f, status, &err, answer);
+    if (status == SL_OK || !try_again(f)) {
+        sl_flight_finish(f, status, &err, answer);
+    }
 }
 
 static void run_coder(void *arg, const struct sl_cancel *cancel)
@@ -180,17 +244,15 @@ static void run_coder(void *arg, const struct sl_cancel *cancel)
 
 static struct sl_answer *find_on_disk(struct sl_flight *f)
 {
-    char key[SL_MEDIA_KEY_MAX + 16];
+    char key[SL_MEDIA_KEY_MAX], name[SL_MEDIA_KEY_MAX + 16];
     struct sl_answer *answer;
 
     if (!f->media->disk || f->want->ask.what == SL_MEDIA_STREAM) {
         return NULL;
     }
-    (void)snprintf(key, sizeof key, "%s/%s", f->settings, f->key);
-    if (f->head_only) {
-        key[strlen(key) - 5] = '\0'; /* "/head" */
-    }
-    answer = sl_cache_disk_get(f->media->disk, key);
+    sl_media_key(f->want, f->version, false, key);
+    (void)snprintf(name, sizeof name, "%s/%s", f->settings, key);
+    answer = sl_cache_disk_get(f->media->disk, name);
     if (answer) {
         count(&f->media->counts.disk_hits);
     }
@@ -313,10 +375,47 @@ static void note_settings(struct sl_flight *f)
 {
     const char *text = f->media->engine.settings(f->source->source);
     uint8_t digest[SL_SHA256_SIZE];
+    struct sl_sha256 h;
 
-    sl_sha256(text, strlen(text), digest);
+    sl_sha256_init(&h);
+    sl_sha256_update(&h, text, strlen(text) + 1);
+    sl_sha256_update(&h, f->media->engine.version, strlen(f->media->engine.version));
+    sl_sha256_final(&h, digest);
     f->settings[0] = f->costly ? 'c' : '-';
     sl_sha256_hex(digest, 3, f->settings + 1);
+}
+
+/* Of an address: what could not be known before it was open. true: the flight is over. */
+static bool settle_version(struct sl_flight *f)
+{
+    struct sl_media *m = f->media;
+    struct sl_answer *answer = NULL;
+    char key[SL_MEDIA_KEY_MAX], shown[17], note[9] = "";
+
+    memcpy(f->version, f->source->version, sizeof f->version);
+    if (!f->want->url) {
+        return false;
+    }
+    sl_media_shown(m, f->want, f->version, shown);
+    if (f->want->pinned && strcmp(f->want->version, shown) != 0) {
+        f->detail = "the source has changed";
+        sl_flight_finish(f, SL_ENOTFOUND, NULL, NULL);
+        return true;
+    }
+    if (f->want->ask.what == SL_MEDIA_STREAM) {
+        return false;
+    }
+    sl_media_key(f->want, f->version, false, key);
+    (void)pthread_mutex_lock(&m->lock);
+    answer = sl_cache_memory_get(&m->answers, key, note);
+    (void)pthread_mutex_unlock(&m->lock);
+    if (answer) {
+        count(&m->counts.memory_hits);
+        memcpy(f->settings, note, sizeof f->settings);
+        f->costly = false; /* it is on disk already, if it is to be */
+        sl_flight_finish(f, SL_OK, NULL, answer);
+    }
+    return answer != NULL;
 }
 
 void sl_flight_run(void *arg, const struct sl_cancel *cancel)
@@ -341,6 +440,9 @@ void sl_flight_run(void *arg, const struct sl_cancel *cancel)
     if (sl_media_source_get(f) != SL_SOURCE_READY) {
         return;
     }
+    if (settle_version(f)) {
+        return;
+    }
     f->costly = f->media->engine.costly(f->source->source, &f->want->ask);
     note_settings(f);
     if (f->want->ask.what == SL_MEDIA_STREAM) {
@@ -348,7 +450,7 @@ void sl_flight_run(void *arg, const struct sl_cancel *cancel)
             sl_flight_finish(f, SL_OK, NULL, NULL);
             return;
         }
-        status = open_stream(f, &err);
+        status = look_at_origin(f, open_stream(f, &err), &err);
         if (status != SL_OK) {
             sl_flight_finish(f, status, &err, NULL);
             return;

@@ -30,8 +30,8 @@ void sl_media_stream_next(struct sl_media_stream *s, struct sl_waiter *w)
         m->outstanding++;
         w->flight = f;
         sl_waiter_enlist(&f->waiters, w);
-        ok = sl_pool_submit(s->costly ? m->coders : m->quick, sl_flight_run, sl_flight_drop, f) ==
-             SL_OK;
+        ok = sl_pool_submit(s->costly ? m->coders : sl_media_pool(m, f->want), sl_flight_run,
+                            sl_flight_drop, f) == SL_OK;
         if (!ok) {
             sl_waiter_unlist(w);
             w->flight = NULL;

@@ -1,10 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
+#include "base/error.h"
+#include "serve/allow.h"
 #include "serve/server.h"
 
 #define AT(field)   offsetof(struct sl_serve_params, field)
 #define ROOM(field) sizeof(((struct sl_serve_params *)0)->field)
 
 static const char *const log_formats[] = {"plain", "common", "json", NULL};
+
+static enum sl_status add_source(void *params, const char *value, struct sl_error *err)
+{
+    struct sl_serve_params *p = params;
+    struct sl_allow_pattern pattern;
+    enum sl_status status = sl_allow_parse(&pattern, value, err);
+
+    if (status != SL_OK) {
+        return status;
+    }
+    if (p->allow_source_count >= SL_SERVE_SOURCES_MAX) {
+        return sl_fail(err, SL_EINVAL, "allow-source", "at most %d patterns are expected",
+                       SL_SERVE_SOURCES_MAX);
+    }
+    /* It was measured by sl_allow_parse. */
+    memcpy(p->allow_source[p->allow_source_count++], value, strlen(value) + 1);
+    return SL_OK;
+}
 
 static const struct sl_option table[] = {
     {.key = "listen",
@@ -169,6 +191,34 @@ static const struct sl_option table[] = {
      .value_default = "",
      .metavar = "FILE",
      .help = "play nothing without a link signed with this key (sluice sign)"},
+    {.key = "allow-source",
+     .type = SL_OPTION_LIST,
+     .add = add_source,
+     .metavar = "PATTERN",
+     .help =
+         "stream files at these addresses, at /proxy/: https://host/path*, *.host for all below "
+         "it, *://*:*/* for everything; may be repeated"},
+    {.key = "allow-source-private",
+     .type = SL_OPTION_BOOL,
+     .offset = AT(allow_source_private),
+     .value_default = "no",
+     .help = "connect to private, loopback and other special addresses too, for such sources"},
+    {.key = "source-timeout",
+     .type = SL_OPTION_RATIONAL,
+     .offset = AT(source_timeout),
+     .min = 0,
+     .max = 600,
+     .value_default = "20",
+     .metavar = "SECONDS",
+     .help = "time in which an origin must send something, attempts included"},
+    {.key = "source-memory",
+     .type = SL_OPTION_INT,
+     .offset = AT(source_memory),
+     .min = 1,
+     .max = 65536,
+     .value_default = "64",
+     .metavar = "MIB",
+     .help = "what origins sent that is kept in memory"},
     {.key = "tls-cert",
      .type = SL_OPTION_STRING,
      .offset = AT(tls_cert),

@@ -115,15 +115,44 @@ static enum sl_status open_media(struct sl_server *s, const struct sl_serve_para
         .waiting = (unsigned)p->waiting,
         .streams = (unsigned)p->streams,
         .sources = (unsigned)p->sources,
+        .remote = s->site.proxy != NULL,
+        .allowed = sl_allow_url,
+        .allowed_opaque = &s->proxy.allow,
+        .alias_key = s->proxy.seal.ops ? s->proxy.seal.key : NULL,
     };
 
-    if (!p->media[0]) {
+    if (!p->media[0] && !s->site.proxy) {
         return SL_OK;
     }
     if (!engine) {
         return sl_fail(err, SL_EUNSUPPORTED, "media", "this build cannot serve media files");
     }
+    s->site.library = p->media[0] != '\0';
     return sl_media_create(&s->site.media, &params, s->log, err);
+}
+
+/* After the key was read. */
+static enum sl_status open_proxy(struct sl_server *s, const struct sl_serve_params *p,
+                                 struct sl_error *err)
+{
+    enum sl_status status = SL_OK;
+
+    if (p->allow_source_count < 0 || p->allow_source_count > SL_SERVE_SOURCES_MAX) {
+        return sl_fail(err, SL_EINVAL, "allow-source", "0 to %d patterns are expected",
+                       SL_SERVE_SOURCES_MAX);
+    }
+    for (int64_t i = 0; status == SL_OK && i < p->allow_source_count; i++) {
+        if (!memchr(p->allow_source[i], '\0', sizeof p->allow_source[i])) {
+            return sl_fail(err, SL_EINVAL, "allow-source", "a pattern has no end");
+        }
+        status = sl_allow_parse(&s->proxy.allow.patterns[i], p->allow_source[i], err);
+        s->proxy.allow.count++;
+    }
+    if (status == SL_OK && p->allow_source_count > 0 && s->site.key.size > 0) {
+        status = sl_seal_init(&s->proxy.seal, &s->site.key, err);
+    }
+    s->site.proxy = p->allow_source_count > 0 ? &s->proxy : NULL;
+    return status;
 }
 
 /* Where nothing else is said, the runs of a store are known to a file within it. */
@@ -194,7 +223,13 @@ enum sl_status sl_serve_open(struct sl_server **out, const struct sl_serve_param
 
     *out = NULL;
     if (!s) {
+        if (engine && engine->destroy) {
+            engine->destroy(engine->opaque);
+        }
         return sl_fail_memory(err);
+    }
+    if (engine) {
+        s->engine = *engine;
     }
     s->site.root = s->listener = s->stop_event = -1;
     s->log = log;
@@ -211,6 +246,9 @@ enum sl_status sl_serve_open(struct sl_server **out, const struct sl_serve_param
         s->site.connections = &s->connections;
         s->site.metrics = params->metrics ? &s->metrics : NULL;
         status = set_limits(s, params, err);
+    }
+    if (status == SL_OK) {
+        status = open_proxy(s, params, err);
     }
     if (status == SL_OK) {
         status = open_media(s, params, engine, err);
@@ -317,6 +355,9 @@ void sl_serve_destroy(struct sl_server **out)
         s->tls->destroy(s->tls_context);
     }
     sl_media_destroy(&s->site.media);
+    if (s->engine.destroy) {
+        s->engine.destroy(s->engine.opaque);
+    }
     sl_depot_close(&s->site.depot);
     sl_rate_destroy(&s->rate);
     sl_site_close(&s->site);

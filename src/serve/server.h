@@ -20,6 +20,8 @@ struct sl_loop;
 /* Written by open and destroy only, except for the counters. */
 struct sl_server {
     struct sl_site site;
+    struct sl_proxy proxy;         /* of site, where there is one */
+    struct sl_media_engine engine; /* owned */
     const struct sl_log *log;
     void (*access)(void *opaque, const char *line);
     void *access_opaque;
@@ -42,7 +44,7 @@ struct sl_server {
 };
 
 /* The option table, and the calls that sl_server_* make after checking their arguments. engine:
- * what makes answers out of media files; NULL: nothing does. */
+ * what makes answers out of media files, taken over whatever happens; NULL: nothing does. */
 const struct sl_option *sl_serve_table(void);
 SL_NODISCARD enum sl_status sl_serve_open(struct sl_server **out,
                                           const struct sl_serve_params *params,

@@ -199,6 +199,29 @@ static void answer_list(const struct sl_visit *visit, struct sl_reply *reply)
     }
 }
 
+static bool is_proxied(const struct sl_site *site, const char *path)
+{
+    return site->proxy && strncmp(path, SL_PROXY_PREFIX, sizeof SL_PROXY_PREFIX - 1) == 0;
+}
+
+/* path: whole, without its leading slash. */
+static void answer_proxy(const struct sl_site *site, const struct sl_visit *visit, const char *path,
+                         struct sl_reply *reply)
+{
+    const struct sl_request *r = visit->request;
+    const struct sl_proxy_visit who = {.address = visit->client->text, .now = visit->now};
+    const char *detail = NULL;
+    int status = sl_proxy_route(site->proxy, sl_media_version(site->media), path,
+                                sl_request_text(r, r->query), &who, &reply->want, &detail);
+
+    if (status > 0) {
+        sl_reply_fail(reply, r, status, detail);
+    }
+    if ((status == 403 || status == 410) && site->metrics) {
+        atomic_fetch_add_explicit(&site->metrics->refused_signature, 1, memory_order_relaxed);
+    }
+}
+
 static void answer_runs(const struct sl_site *site, const struct sl_visit *visit, const char *path,
                         struct sl_reply *reply)
 {
@@ -234,7 +257,8 @@ static int check_signature(const struct sl_site *site, const struct sl_visit *vi
     char whole[SL_SERVE_PATH_MAX + 1];
     int status;
 
-    if (site->key.size == 0 || is_open_to_all(path)) {
+    /* Links to sources on the web are signed in another way: not the path decides, the source. */
+    if (site->key.size == 0 || is_open_to_all(path) || is_proxied(site, path)) {
         return 0;
     }
     (void)snprintf(whole, sizeof whole, "/%s", path);
@@ -262,10 +286,12 @@ static void answer_path(const struct sl_site *site, const struct sl_visit *visit
         answer_health(visit, reply);
     } else if (site->metrics && strcmp(path, "metrics") == 0) {
         answer_metrics(site, r, visit->now, reply);
-    } else if (site->media && strcmp(path, MEDIA_PREFIX) == 0) {
+    } else if (site->library && strcmp(path, MEDIA_PREFIX) == 0) {
         answer_list(visit, reply);
-    } else if (site->media && strncmp(path, MEDIA_PREFIX, sizeof MEDIA_PREFIX - 1) == 0) {
+    } else if (site->library && strncmp(path, MEDIA_PREFIX, sizeof MEDIA_PREFIX - 1) == 0) {
         answer_media(site, visit, path + sizeof MEDIA_PREFIX - 1, reply);
+    } else if (is_proxied(site, path)) {
+        answer_proxy(site, visit, path, reply);
     } else if (site->depot && site->depot->runs && strncmp(path, "runs", 4) == 0 &&
                (path[4] == '\0' || path[4] == '/')) {
         answer_runs(site, visit, path, reply);
@@ -325,7 +351,7 @@ void sl_site_answer(const struct sl_site *site, const struct sl_visit *visit,
         }
         return;
     }
-    if (site->media && target.size == sizeof MEDIA_PREFIX &&
+    if (site->library && target.size == sizeof MEDIA_PREFIX &&
         memcmp(target.data, "/" MEDIA_PREFIX, target.size) == 0) {
         (void)snprintf(path, sizeof path, MEDIA_PREFIX); /* the one directory that answers */
         status = 0;
@@ -358,8 +384,10 @@ void sl_site_finish(const struct sl_site *site, const struct sl_visit *visit,
     const struct sl_request *r = visit->request;
     struct sl_writer carry;
 
-    sl_writer_init(&carry, SL_SIGN_QUERY_MAX);
-    if (site->key.size > 0) {
+    sl_writer_init(&carry, SL_SIGN_QUERY_MAX); /* more than SL_PROXY_QUERY_MAX */
+    if (want->url) {
+        sl_proxy_carry(site->proxy, sl_request_text(r, r->query), &carry);
+    } else if (site->key.size > 0) {
         sl_sign_carry(sl_request_text(r, r->query), &carry);
     }
     sl_write_u8(&carry, '\0');
@@ -368,7 +396,8 @@ void sl_site_finish(const struct sl_site *site, const struct sl_visit *visit,
     } else {
         sl_reply_fail(reply, r, 503, NULL);
     }
-    if (site->key.size > 0 && reply->cache && strncmp(reply->cache, "public", 6) == 0) {
+    if ((site->key.size > 0 || want->url) && reply->cache &&
+        strncmp(reply->cache, "public", 6) == 0) {
         reply->cache = "private, max-age=31536000, immutable";
     }
     sl_writer_clear(&carry);

@@ -11,6 +11,7 @@
 #include "serve/client.h"
 #include "serve/depot.h"
 #include "serve/media.h"
+#include "serve/proxy.h"
 #include "serve/reply.h"
 #include "serve/sign.h"
 
@@ -20,7 +21,9 @@ struct sl_site {
     bool have_openat2;
     char media_cache[64]; /* Cache-Control of SL_CLASS_MEDIA */
     const struct sl_log *log;
-    struct sl_media *media; /* what is below /media/; NULL: nothing, or what the directory has */
+    struct sl_media *media;       /* what makes answers; NULL: nothing does */
+    bool library;                 /* it has what is below /media/, else the directory has */
+    const struct sl_proxy *proxy; /* what is below /proxy/; NULL: what the directory has */
     struct sl_depot *depot; /* what is below /ipfs/ and /runs; NULL: nothing, or the directory's */
     struct sl_sign_key key; /* set: nothing plays without a signed link */
     struct sl_metrics *metrics; /* what /metrics shows; NULL: nothing */

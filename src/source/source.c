@@ -156,7 +156,7 @@ enum sl_status sl_source_open(struct sl_source **out, const char *where, struct 
         return sl_fail(err, SL_ENOTFOUND, NULL, "the input has an empty name");
     }
     if (sl_source_is_url(where)) {
-        return sl_source_http_open(out, where, err);
+        return sl_source_http_open(out, &(struct sl_http_params){.url = where}, err);
     }
     d = sl_alloc_zero(sizeof *d);
     if (!d) {

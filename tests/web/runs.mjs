@@ -93,7 +93,7 @@ const browser = await launch();
 const writer = new Writer();
 await writer.say('open', store, path.join(store, 'registry.sqlite'));
 const server = await startServer(`--store=${store}`);
-const link = (page, name) => page.locator('#runs-list a', { hasText: name });
+const link = (page, name) => page.locator(`#runs-list a[data-run="${name}"]`);
 
 async function withPage(test, query = '', { url } = server) {
   const { page, problems, context } = await openPage(browser, url + query);
@@ -181,12 +181,15 @@ async function signed() {
   const done = spawnSync(settings.sluice, ['sign', guarded.url, '--scope', '/', '--sign-key-file', key],
     { encoding: 'utf8' });
   check(done.status === 0, done.stderr);
-  await withPage(async (page) => {
-    await waitFor(page, 'listed', (s) => s.runs === '2');
-    await link(page, 'second').click();
-    await waitFor(page, 'it plays', (s) => s.state === 'playing' && s.time > 0.5);
-  }, `?${done.stdout.trim().split('?')[1]}`, guarded);
-  await guarded.stop();
+  try {
+    await withPage(async (page) => {
+      await waitFor(page, 'listed', (s) => s.runs === '2');
+      await link(page, 'second').click();
+      await waitFor(page, 'it plays', (s) => s.state === 'playing' && s.time > 0.5);
+    }, `?${done.stdout.trim().split('?')[1]}`, guarded);
+  } finally {
+    await guarded.stop();
+  }
 }
 
 const status = await run([['no run', nothing], ['live', live], ['finished', finished], ['signed links', signed]]);

@@ -58,6 +58,12 @@ static void test_lines(void **state)
           "{\"time\":\"1994-11-06T08:49:37Z\",\"client\":\"::1\",\"method\":\"GET\","
           "\"target\":\"/\\u005c\",\"status\":206,\"bytes\":42,\"seconds\":12.345678,"
           "\"whole\":false,\"referer\":\"\",\"agent\":\"\\u0022\\u0009\\u00ff\"}");
+    /* What names a source on the web is a secret. */
+    check("GET /proxy/a/1.m4s?src=http://u:p@h/&t=1&h_A=b&s=c&x HTTP/1.1\r\nHost: h\r\n"
+          "Referer: http://h/proxy/master.m3u8?src=x&v=1\r\n\r\n",
+          &none, true, SL_ACCESS_COMMON,
+          "- - - [06/Nov/1994:08:49:37 +0000] \"GET /proxy/a/1.m4s?src=*&t=1&h_A=*&s=*&x=* "
+          "HTTP/1.1\" 206 42 \"http://h/proxy/master.m3u8?src=*&v=1\" \"\"");
 }
 
 int main(void)
