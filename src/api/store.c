@@ -122,7 +122,7 @@ void sl_store_close(struct sl_store **store)
 void sl_store_describe(const struct sl_cas_info *from, struct sl_store_info *to)
 {
     (void)sl_cid_text(&from->cid, to->cid);
-    to->kind = from->kind;
+    to->kind = (int)from->kind;
     to->size = from->size;
     to->cumulative_size = from->tsize;
 }

@@ -75,7 +75,7 @@ int sl_gateway_parse_path(struct sl_text target, struct sl_gateway_ask *ask, con
     target.data += at;
     target.size -= at;
     cid = at - 1; /* without the first slash */
-    memcpy(ask->path, ask->ts ? PREFIX_TS + 1 : PREFIX + 1, cid + 1);
+    memcpy(ask->path, (ask->ts ? PREFIX_TS : PREFIX) + 1, cid + 1);
     at = cid;
     ask->slash = target.size > 0 && target.data[target.size - 1] == '/';
     target.size -= ask->slash ? 1 : 0;
