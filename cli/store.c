@@ -53,7 +53,7 @@ int store_end_output(int status)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {
         if (errno != EPIPE) { /* a reader that has gone knows it */
-            (void)fprintf(stderr, "sluice: standard output: %s\n", strerror(errno));
+            (void)fprintf(stderr, "sluice: standard output: %s\n", strerrordesc_np(errno));
         }
         return CLI_FAILED;
     }
@@ -218,8 +218,10 @@ static int handle(void *opaque, const char *key, const char *value)
 /* Where the store is if nobody says. */
 static bool default_store(char *out, size_t size)
 {
+    /* NOLINTBEGIN(concurrency-mt-unsafe): there are no threads yet */
     const char *chosen = getenv("SLUICE_STORE"), *data = getenv("XDG_DATA_HOME"),
                *home = getenv("HOME");
+    /* NOLINTEND(concurrency-mt-unsafe) */
     int length = 0;
     if (chosen && chosen[0]) {
         length = snprintf(out, size, "%s", chosen);

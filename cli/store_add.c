@@ -92,7 +92,7 @@ static int run_import(struct store_command *c)
     int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
     enum sl_status status;
     if (fd < 0) {
-        (void)fprintf(stderr, "sluice: %s: open: %s\n", name, strerror(errno));
+        (void)fprintf(stderr, "sluice: %s: open: %s\n", name, strerrordesc_np(errno));
         return CLI_FAILED;
     }
     status = sl_store_import_fd(c->store, fd, name, store_pin_of(c), print_root, c, &err);
