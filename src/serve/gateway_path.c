@@ -259,7 +259,8 @@ int sl_gateway_parse_request(const struct sl_request *r, struct sl_gateway_ask *
         ask->filename[0] = '\0';
     }
     found = sl_query_get(query, "download", download, sizeof download);
-    if (found < 0 || (found == 1 && strcmp(download, "true") != 0 && strcmp(download, "false"))) {
+    if (found < 0 ||
+        (found == 1 && strcmp(download, "true") != 0 && strcmp(download, "false") != 0)) {
         *detail = "download: true or false is expected";
         return 400;
     }

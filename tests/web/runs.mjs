@@ -178,10 +178,10 @@ async function signed() {
   const key = path.join(home, 'key');
   writeFileSync(key, '0123456789abcdef0123456789abcdef\n');
   const guarded = await startServer(`--store=${store}`, ['--sign-key-file', key]);
-  const done = spawnSync(settings.sluice, ['sign', guarded.url, '--scope', '/', '--sign-key-file', key],
-    { encoding: 'utf8' });
-  check(done.status === 0, done.stderr);
   try {
+    const done = spawnSync(settings.sluice, ['sign', guarded.url, '--scope', '/', '--sign-key-file', key],
+      { encoding: 'utf8' });
+    check(done.status === 0, done.stderr);
     await withPage(async (page) => {
       await waitFor(page, 'listed', (s) => s.runs === '2');
       await link(page, 'second').click();
