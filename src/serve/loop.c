@@ -320,8 +320,8 @@ void sl_loop_destroy(struct sl_loop **out)
     }
     if (loop->base) {
         sl_depot_detach(loop->server->site.depot, loop->base);
-        /* A deferred callback holds its bufferevent: libevent forgets both with the base, unless the
-         * callback has had its turn. Nothing of ours is called any more. */
+        /* A deferred callback holds its bufferevent: libevent forgets both with the base, unless
+         * the callback has had its turn. Nothing of ours is called any more. */
         (void)event_base_loop(loop->base, EVLOOP_NONBLOCK);
         event_base_free(loop->base);
     }

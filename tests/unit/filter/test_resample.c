@@ -209,8 +209,8 @@ static void test_gaps_and_overlaps(void **state)
         if (i >= 8820 && i < 17640) {
             continue; /* 0.2 s are missing */
         }
-        /* From half a second on, each frame also repeats the three before: more than what passes for
-         * unsteady clocks. */
+        /* From half a second on, each frame also repeats the three before: more than what passes
+         * for unsteady clocks. */
         int32_t again = i >= 22050 ? 3 * 441 : 0;
         line_send(&l, i - again, 44100, 1, 4, tone, i - again, 441 + again);
     }
