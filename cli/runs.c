@@ -10,11 +10,12 @@
 static const struct sl_option none[] = {{.key = NULL}};
 
 #define REGISTRY_HELP                                                                              \
-    "--registry names it: the path of a file (SQLite), or postgres://… for PostgreSQL."
+    "--store names the store whose runs are meant, or --registry what lists them: the path of a "  \
+    "file\n(SQLite), or postgres://… for PostgreSQL."
 
 struct request {
     const char *verb;
-    const char *registry;
+    const char *store, *registry;
     const char *run;
     struct sl_runs_query query;
     bool takes_run, json, force;
@@ -38,7 +39,9 @@ static int handle(void *opaque, const char *key, const char *value)
         r->run = value;
         return -1;
     }
-    if (!strcmp(key, "registry")) {
+    if (!strcmp(key, "store")) {
+        r->store = value;
+    } else if (!strcmp(key, "registry")) {
         r->registry = value;
     } else if (!strcmp(key, "state")) {
         r->query.state = value;
@@ -68,16 +71,16 @@ static int begin(const struct cli_command *command, int argc, char **argv, struc
     if (status >= 0) {
         return status;
     }
-    if (!r->registry) {
-        (void)fprintf(stderr, "sluice: --registry is missing (see: sluice runs %s --help)\n",
-                      r->verb);
+    const char *where = r->registry ? r->registry : r->store;
+    if (!where) {
+        (void)fprintf(stderr, "sluice: --store is missing (see: sluice runs %s --help)\n", r->verb);
         return CLI_USAGE;
     }
     if (r->takes_run && !r->run) {
         (void)fprintf(stderr, "sluice: no run is named (see: sluice runs %s --help)\n", r->verb);
         return CLI_USAGE;
     }
-    return sl_runs_open(runs, r->registry, &cli_log, &err) == SL_OK ? -1 : cli_report(&err);
+    return sl_runs_open(runs, where, &cli_log, &err) == SL_OK ? -1 : cli_report(&err);
 }
 
 static void print_time(const char *label, int64_t time)
@@ -101,14 +104,15 @@ static const char *state_of(const struct sl_run_info *run)
 
 static int list(int argc, char **argv)
 {
-    static const char *const own[] = {"registry=", "json", "state=", "limit=", "after=", NULL};
+    static const char *const own[] = {
+        "store=", "registry=", "json", "state=", "limit=", "after=", NULL};
     const struct cli_command command = {
         .name = "runs list",
-        .arguments = "--registry FILE|postgres://…",
+        .arguments = "--store DIR|--registry FILE|postgres://…",
         .summary = "Lists runs, the newest first: 100 of them, or --limit; --state shows those of "
                    "one state alone\n(running, finished, stopped, failed), --after goes on where "
                    "a page ended.\n" REGISTRY_HELP,
-        .example = "sluice runs list --registry runs.db --state running",
+        .example = "sluice runs list --store store --state running",
         .table = none,
         .own = own,
     };
@@ -180,12 +184,12 @@ static void print_run(const struct sl_runs *runs)
 
 static int show(int argc, char **argv)
 {
-    static const char *const own[] = {"registry=", "json", NULL};
+    static const char *const own[] = {"store=", "registry=", "json", NULL};
     const struct cli_command command = {
         .name = "runs show",
-        .arguments = "RUN --registry FILE|postgres://…",
+        .arguments = "RUN --store DIR|--registry FILE|postgres://…",
         .summary = "Shows one run and its renditions.\n" REGISTRY_HELP,
-        .example = "sluice runs show 2026-11-28 --registry runs.db --json",
+        .example = "sluice runs show film --store store --json",
         .table = none,
         .own = own,
     };
@@ -216,13 +220,13 @@ static int show(int argc, char **argv)
 
 static int delete_run(int argc, char **argv)
 {
-    static const char *const own[] = {"registry=", "force", NULL};
+    static const char *const own[] = {"store=", "registry=", "force", NULL};
     const struct cli_command command = {
         .name = "runs delete",
-        .arguments = "RUN --registry FILE|postgres://…",
+        .arguments = "RUN --store DIR|--registry FILE|postgres://…",
         .summary = "Forgets a run. What it published stays in the store. A run that is being "
                    "written is left alone\nwithout --force.\n" REGISTRY_HELP,
-        .example = "sluice runs delete 2026-11-28 --registry runs.db",
+        .example = "sluice runs delete film --store store",
         .table = none,
         .own = own,
     };

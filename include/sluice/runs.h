@@ -61,7 +61,8 @@ struct sl_runs_query {
 };
 
 /**
- * Opens the registry @p where: postgres://…, else the path of a file, which must be there.
+ * Opens the registry @p where: postgres://…, the path of a file, which must be there, or the
+ * directory of a content store, for the registry that lies in it.
  * Ownership: *out is the caller's, to be given to sl_runs_close().
  * Returns: SL_ENOTFOUND, SL_EBUSY, SL_EUNSUPPORTED (written by a newer Sluice, or no module for
  * it), SL_EDATA (damaged), SL_EIO. Thread-safety: a struct sl_runs is for one thread at a time.

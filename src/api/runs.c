@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <sluice/runs.h>
 
@@ -42,8 +43,10 @@ enum sl_status sl_runs_open(struct sl_runs **out, const char *where, const struc
                             struct sl_error *err)
 {
     const struct sl_registry_params params = {.log = log, .wait_ms = SL_REGISTRY_WAIT_MS};
+    enum sl_status status = SL_OK;
     struct sl_runs *r;
-    enum sl_status status;
+    struct stat st;
+    char *inside = NULL;
 
     if (!out || !where || !where[0]) {
         return sl_fail(err, SL_EINVAL, "registry", "no registry is named");
@@ -53,7 +56,14 @@ enum sl_status sl_runs_open(struct sl_runs **out, const char *where, const struc
     if (!r) {
         return sl_fail_memory(err);
     }
-    status = sl_registry_open(&r->registry, where, &params, err);
+    if (stat(where, &st) == 0 && S_ISDIR(st.st_mode)) {
+        inside = sl_registry_of_store(where, NULL);
+        status = inside ? SL_OK : sl_fail_memory(err);
+    }
+    if (status == SL_OK) {
+        status = sl_registry_open(&r->registry, inside ? inside : where, &params, err);
+    }
+    sl_free(inside);
     if (status != SL_OK) {
         sl_free(r);
         return status;

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "pipeline/live_run.h"
 
-#define REGISTRY_FILE   "registry.sqlite"
 #define LEASE_PARTS     3 /* it is renewed this often */
 #define WAIT_FIRST_MS   50
 #define WAIT_MOST_MS    1000
@@ -135,11 +134,6 @@ static void stop_beat(struct sl_live *l)
 /* ---- opening ----------------------------------------------------------------------------------
  */
 
-static char *registry_of(const char *store, const char *registry)
-{
-    return registry[0] ? sl_strdup(registry) : sl_format("%s/" REGISTRY_FILE, store);
-}
-
 static enum sl_status copy_texts(struct sl_live *l, const struct sl_live_params *params,
                                  struct sl_error *err)
 {
@@ -149,7 +143,7 @@ static enum sl_status copy_texts(struct sl_live *l, const struct sl_live_params 
     }
     l->run = sl_strdup(params->run);
     l->store = sl_strdup(params->store);
-    l->registry_name = registry_of(params->store, params->registry);
+    l->registry_name = sl_registry_of_store(params->store, params->registry);
     l->gateway = sl_format("%.*s", (int)length, params->gateway);
     l->pin = sl_format("run:%s", params->run);
     return l->run && l->store && l->registry_name && l->gateway && l->pin ? SL_OK
@@ -384,7 +378,7 @@ enum sl_status sl_live_params_of(struct sl_ladder_params *params, const struct s
                                  const struct sl_log *log, struct sl_error *err)
 {
     struct sl_registry_run run;
-    char *where = registry_of(params->store, params->registry);
+    char *where = sl_registry_of_store(params->store, params->registry);
     enum sl_status status =
         where ? read_run(where, params->run, log, &run, err) : sl_fail_memory(err);
     sl_free(where);
@@ -413,7 +407,7 @@ static enum sl_status choose_gateway(struct sl_ladder_params *params, const stru
 {
     char own[sizeof params->gateway];
     struct sl_registry_run run;
-    char *where = registry_of(params->store, params->registry);
+    char *where = sl_registry_of_store(params->store, params->registry);
     enum sl_status status =
         where ? read_run(where, params->run, log, &run, err) : sl_fail_memory(err);
     sl_free(where);

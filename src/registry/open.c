@@ -39,6 +39,11 @@ enum sl_status sl_registry_engine(const char *where, const struct sl_db_ops **ou
     return status;
 }
 
+char *sl_registry_of_store(const char *store, const char *registry)
+{
+    return registry && registry[0] ? sl_strdup(registry) : sl_format("%s/registry.sqlite", store);
+}
+
 char *sl_registry_safe_name(const char *where)
 {
     char *name = sl_strdup(where);

@@ -54,6 +54,10 @@ struct sl_registry_params {
 };
 #define SL_REGISTRY_WAIT_MS 5000 /* the default */
 
+/* Where the runs of a store are: the registry that is named, or (NULL, "") a file in the store's
+ * directory. sl_free() it; NULL: no memory. */
+char *sl_registry_of_store(const char *store, const char *registry);
+
 /* where: postgres://… or postgresql://…, else the path of a file. params may be NULL: defaults,
  * create. Applies the migrations that are missing, in one transaction. SL_EUNSUPPORTED: written by
  * a newer Sluice, or the engine's module cannot be had. */

@@ -10,8 +10,6 @@
 #include "serve/later.h"
 #include "store/store.h"
 
-#define SL_DEPOT_REGISTRY "registry.sqlite" /* in the store's directory, where none is named */
-
 struct sl_playout;
 
 struct sl_depot {

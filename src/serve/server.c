@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/module.h"
 #include "base/rational.h"
+#include "registry/registry.h"
 #include "serve/listener.h"
 #include "serve/loop.h"
 
@@ -159,22 +160,20 @@ static enum sl_status open_proxy(struct sl_server *s, const struct sl_serve_para
 static enum sl_status open_depot(struct sl_server *s, const struct sl_serve_params *p,
                                  struct sl_error *err)
 {
-    struct sl_depot_params params = {.store = p->store, .registry = p->registry};
-    char *beside = NULL;
     enum sl_status status;
+    char *registry;
 
     if (!p->store[0]) {
         return p->registry[0] ? sl_fail(err, SL_EINVAL, "registry", "needs a store") : SL_OK;
     }
-    if (!p->registry[0]) {
-        beside = sl_format("%s/" SL_DEPOT_REGISTRY, p->store);
-        if (!beside) {
-            return sl_fail_memory(err);
-        }
-        params.registry = beside;
+    registry = sl_registry_of_store(p->store, p->registry);
+    if (!registry) {
+        return sl_fail_memory(err);
     }
-    status = sl_depot_open(&s->site.depot, &params, s->log, err);
-    sl_free(beside);
+    status = sl_depot_open(&s->site.depot,
+                           &(struct sl_depot_params){.store = p->store, .registry = registry},
+                           s->log, err);
+    sl_free(registry);
     return status;
 }
 

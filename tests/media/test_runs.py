@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """sluice runs, on a registry whose rows are put in by SQL, as docs/registry.md names them."""
 import json
+import os
 import sqlite3
 import subprocess
 
@@ -76,7 +77,7 @@ def test_delete(registry):
 
 @pytest.mark.parametrize("words, status, message", [
     ([], 2, "Usage: sluice runs VERB"),
-    (["list"], 2, "--registry is missing"),
+    (["list"], 2, "--store is missing"),
     (["show", "--registry", "x.db"], 2, "no run is named"),
     (["show", "a", "b", "--registry", "x.db"], 2, "one run is enough"),
     (["list", "a", "--registry", "x.db"], 2, "no run is to be named"),
@@ -95,6 +96,17 @@ def test_values_are_checked(registry):
     assert "running, finished, stopped, failed" in sluice("list", "--registry", registry, "--state", "x").stderr
     assert "not a place in the list" in sluice("list", "--registry", registry, "--after", "x").stderr
     assert "is not allowed" in sluice("show", "../x", "--registry", registry).stderr
+
+
+def test_store(registry, tmp_path):
+    """The registry that lies in a store needs no name of its own; one that is named comes first."""
+    store = tmp_path / "store"
+    store.mkdir()
+    assert sluice("list", "--store", str(store)).returncode == 1  # nothing is there yet
+    os.rename(registry, store / "registry.sqlite")
+    assert len(sluice("list", "--store", str(store)).stdout.splitlines()) == 2
+    assert json.loads(sluice("show", "film", "--store", str(store), "--json").stdout)["id"] == "film"
+    assert sluice("list", "--store", str(tmp_path), "--registry", str(store / "registry.sqlite")).returncode == 0
 
 
 def test_no_server(tmp_path):
