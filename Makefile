@@ -63,7 +63,7 @@ soak: deps-check web
 
 bench: deps-bench build
 	@tools/npm-ci tests/web
-	@status=0; for each in ladder remux layers frames convert latency serve gateway store; do bench/$$each || status=1; done; exit $$status
+	@status=0; for each in start ladder remux layers frames convert latency serve gateway store; do bench/$$each || status=1; done; exit $$status
 
 fuzz: deps-check
 	@tools/fuzz

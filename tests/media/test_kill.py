@@ -24,9 +24,14 @@ def test_killed(media, tmp_path, fmt):
     subprocess.run(args, check=True)
     whole_run = time.monotonic() - start
     seen = 0
-    for n in range((KILLS + 1) // 2 if fmt == "ts" else KILLS // 2 + 1):
+    for n in range((KILLS + 1) // 2):
         p = subprocess.Popen(args)
-        time.sleep(rng.uniform(0.05, 0.95) * whole_run)
+        moment = rng.uniform(0.05, 0.95)
+        if n % 2 == 0:  # while segments are published, however busy the machine was a moment ago
+            until(p, lambda: not (out / "master.m3u8").exists())  # that of the run before goes first
+            until(p, lambda: any(out.glob("*/playlist.m3u8")))
+            moment *= 0.5
+        time.sleep(moment * whole_run)
         p.kill()
         p.wait()
         seen += judge_prefix(out, tmp_path)
@@ -34,6 +39,11 @@ def test_killed(media, tmp_path, fmt):
     # The same directory takes the next run, and nothing of the killed ones is left.
     ladder(source, out, "--segment", "1", "--format", fmt)
     judge(out, tmp_path, segment=1, frames=300)
+
+
+def until(process, happened):
+    while process.poll() is None and not happened():
+        time.sleep(0.005)
 
 
 def judge_prefix(out, tmp):
