@@ -20,6 +20,7 @@ help:
 	@echo 'make demo     a ladder from SRC= (or a generated clip), served; ONCE=1 checks and stops'
 	@echo 'make check    all tests; SUITES="unit http" only those (tests/run --list names them)'
 	@echo 'make soak     the long proofs'
+	@echo 'make lint     clang-tidy on every file (make check: on those of the newest commits)'
 	@echo 'make bench    the measurements'
 	@echo 'make fuzz     libFuzzer on every target, FUZZ_SECONDS=60 each'
 	@echo 'make format   clang-format on every C file'
@@ -57,6 +58,9 @@ check: deps-check web
 	@tools/npm-ci tests/web tests/store
 	@/usr/bin/python3 tests/run $(SUITES)
 
+lint: deps-check web
+	@/usr/bin/python3 tests/run lint
+
 soak: deps-check web
 	@tools/npm-ci tests/web tests/store
 	@/usr/bin/python3 tests/run --soak
@@ -81,5 +85,5 @@ install: build
 clean:
 	rm -rf build build-* out
 
-.PHONY: all help deps-build deps-demo deps-check deps-bench web compile build demo check soak bench \
+.PHONY: all help deps-build deps-demo deps-check deps-bench web compile build demo check soak lint bench \
     fuzz format wheel install clean

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Stands in PATH under the name of a warm program (warm.c), in the folder $SLUICE_WARM, and has it
  * run: the same output, the same exit status, the same answer to a signal. Where there is no such
- * program, or the caller hands down more than the three standard streams, the next one of that name
- * in PATH is started as ever. */
+ * program, or it has its libraries already and the caller wants others (LD_LIBRARY_PATH), or hands
+ * down more than the three standard streams, the next one of that name in PATH is started as ever.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -36,8 +37,11 @@ static int start_cold(const char *name, char **argv)
     return 127;
 }
 
-static bool more_streams(void)
+static bool wants_its_own(void)
 {
+    if (getenv("LD_LIBRARY_PATH")) {
+        return true;
+    }
     for (int fd = 3; fd < 32; fd++)
         if (fcntl(fd, F_GETFD) >= 0)
             return true;
@@ -138,7 +142,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: SLUICE_WARM is not set\n", name);
         return 127;
     }
-    int fd = more_streams() ? -1 : connect_to(folder, name);
+    int fd = wants_its_own() ? -1 : connect_to(folder, name);
     if (fd < 0) {
         leave_path(folder);
         return start_cold(name, argv);
