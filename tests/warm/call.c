@@ -26,8 +26,9 @@ static void leave_path(const char *folder)
 {
     const char *path = getenv("PATH");
     size_t length = strlen(folder);
-    if (path && strncmp(path, folder, length) == 0 && path[length] == ':')
+    if (path && strncmp(path, folder, length) == 0 && path[length] == ':') {
         setenv("PATH", path + length + 1, 1);
+    }
 }
 
 static int start_cold(const char *name, char **argv)
@@ -42,9 +43,11 @@ static bool wants_its_own(void)
     if (getenv("LD_LIBRARY_PATH")) {
         return true;
     }
-    for (int fd = 3; fd < 32; fd++)
-        if (fcntl(fd, F_GETFD) >= 0)
+    for (int fd = 3; fd < 32; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -52,8 +55,9 @@ static int connect_to(const char *folder, const char *name)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s.socket", folder, name);
-    if (length >= (int)sizeof address.sun_path)
+    if (length >= (int)sizeof address.sun_path) {
         return -1;
+    }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         close(fd);
@@ -72,24 +76,30 @@ static void append(char **at, const char *text)
 static bool send_call(int fd, char **argv)
 {
     char directory[4096];
-    if (!getcwd(directory, sizeof directory))
+    if (!getcwd(directory, sizeof directory)) {
         return false;
+    }
     struct call call = {.nice = getpriority(PRIO_PROCESS, 0)};
     size_t bytes = strlen(directory) + 1;
-    for (char **a = argv; *a; a++, call.arguments++)
+    for (char **a = argv; *a; a++, call.arguments++) {
         bytes += strlen(*a) + 1;
-    for (char **e = environ; *e; e++, call.variables++)
+    }
+    for (char **e = environ; *e; e++, call.variables++) {
         bytes += strlen(*e) + 1;
+    }
     char *text = bytes <= CALL_MAX ? malloc(bytes) : NULL;
-    if (!text)
+    if (!text) {
         return false;
+    }
     call.bytes = (uint32_t)bytes;
     char *at = text;
     append(&at, directory);
-    for (char **a = argv; *a; a++)
+    for (char **a = argv; *a; a++) {
         append(&at, *a);
-    for (char **e = environ; *e; e++)
+    }
+    for (char **e = environ; *e; e++) {
         append(&at, *e);
+    }
 
     union {
         struct cmsghdr head;
@@ -158,12 +168,14 @@ int main(int argc, char **argv)
         perror(name);
         return 126;
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         close(i); /* a reader waits for their end */
+    }
     for (;;) {
         struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
-        if (poll(fds, 2, -1) < 0)
+        if (poll(fds, 2, -1) < 0) {
             continue;
+        }
         if (fds[0].revents) {
             int status = 126 << 8;
             (void)!read(fd, &status, sizeof status);
