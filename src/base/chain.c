@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/gather.h"
 #include "base/io.h"
 #include "base/slice.h"
 
@@ -300,8 +301,9 @@ enum sl_status sl_chain_read(const struct sl_chain *c, int64_t offset, void *dst
                              struct sl_error *err)
 {
     const struct sl_slice *s = slices_of(c);
+    enum sl_status status = SL_OK;
     uint8_t *to = dst;
-    size_t inside;
+    size_t i, inside;
 
     if (size > INT64_MAX || !range_is_inside(c, offset, (int64_t)size)) {
         return sl_fail(err, SL_EINVAL, NULL, "bytes %" PRId64 "+%zu of a chain of %" PRId64, offset,
@@ -310,16 +312,19 @@ enum sl_status sl_chain_read(const struct sl_chain *c, int64_t offset, void *dst
     if (size == 0) {
         return SL_OK;
     }
-    s += find(c, offset, &inside);
-    for (; size > 0; s++, inside = 0) {
-        size_t n = s->size - inside < size ? s->size - inside : size;
-        enum sl_status status = sl_slice_read(s, inside, to, n, err);
+    i = find(c, offset, &inside);
+    while (size > 0 && status == SL_OK) {
+        size_t n = s[i].size - inside < size ? s[i].size - inside : size;
 
-        if (status != SL_OK) {
-            return status;
+        if (s[i].file) {
+            status = sl_gather(s, c->count, &i, &inside, to, size, &n, err);
+        } else {
+            status = sl_slice_read(&s[i], inside, to, n, err);
+            i++;
+            inside = 0;
         }
         to += n;
         size -= n;
     }
-    return SL_OK;
+    return status;
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,16 +14,15 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/gather.h"
 #include "base/io.h"
 
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC 0x58465342
 #endif
 
-#define HUGE_PAGE  ((size_t)2 << 20) /* one to pin instead of 512 */
-#define BLOCK      4096              /* of the file: as large as any disk's */
-#define GAP_MAX    4096              /* what is read for nothing costs less than another read */
-#define PIECES_MAX 256
+#define HUGE_PAGE ((size_t)2 << 20) /* one to pin instead of 512 */
+#define BLOCK     4096              /* of the file: as large as any disk's */
 /* Whoever waits for the disk should hardly notice: a copy into the page cache has about twice this
  * speed. Judged over as many bytes as a hiccup does not decide about. */
 #define SLOWEST     INT64_C(2000000000) /* bytes a second */
@@ -39,7 +37,6 @@ struct sl_direct {
     int flags;  /* of fd as it was */
     bool direct;
     int64_t judged_bytes, judged_ns;
-    uint8_t unwanted[GAP_MAX];
 };
 
 static bool pays(int fd)
@@ -142,82 +139,6 @@ static enum sl_status write_stage(struct sl_direct *d, struct sl_error *err)
     return SL_OK;
 }
 
-/* What one read brings: pieces of one file that lie close together, and in between what is thrown
- * away. */
-struct batch {
-    struct iovec iov[PIECES_MAX];
-    size_t count;
-    size_t wanted;      /* bytes that are kept */
-    int64_t start, end; /* in the file */
-};
-
-static void add_piece(struct batch *b, void *to, size_t size)
-{
-    b->iov[b->count++] = (struct iovec){to, size};
-    b->end += (int64_t)size;
-}
-
-/* Gathers from slice *i, byte *inside on, as far as one read goes; both are moved on. */
-static void gather(struct sl_direct *d, const struct sl_slice *s, size_t count, size_t *i,
-                   size_t *inside, struct batch *b)
-{
-    struct sl_file *file = s[*i].file;
-
-    b->count = b->wanted = 0;
-    b->start = b->end = s[*i].offset + (int64_t)*inside;
-    while (*i < count && s[*i].file == file && b->count + 2 <= PIECES_MAX) {
-        int64_t gap = s[*i].offset + (int64_t)*inside - b->end;
-        size_t room = SL_DIRECT_STAGE - d->held - b->wanted;
-        size_t left = s[*i].size - *inside, n = left < room ? left : room;
-
-        if (gap < 0 || gap > GAP_MAX || n == 0) {
-            return;
-        }
-        if (gap > 0) {
-            add_piece(b, d->unwanted, (size_t)gap);
-        }
-        add_piece(b, d->stage + d->held + b->wanted, n);
-        b->wanted += n;
-        if (n < left) {
-            *inside += n;
-            return;
-        }
-        (*i)++;
-        *inside = 0;
-    }
-}
-
-/* One by one, after a read that was cut short: whoever ends early is told by name. */
-static enum sl_status read_slowly(const struct sl_direct *d, struct sl_file *file,
-                                  const struct batch *b, struct sl_error *err)
-{
-    struct sl_slice s = {.file = file, .offset = b->start};
-
-    for (size_t i = 0; i < b->count; i++) {
-        s.size = b->iov[i].iov_len;
-        if (b->iov[i].iov_base != d->unwanted) {
-            enum sl_status status = sl_slice_read(&s, 0, b->iov[i].iov_base, s.size, err);
-            if (status != SL_OK) {
-                return status;
-            }
-        }
-        s.offset += (int64_t)s.size;
-    }
-    return SL_OK;
-}
-
-static enum sl_status read_batch(struct sl_direct *d, struct sl_file *file, const struct batch *b,
-                                 struct sl_error *err)
-{
-    ssize_t n = preadv(file->fd, b->iov, (int)b->count, (off_t)b->start);
-    enum sl_status status = n == b->end - b->start ? SL_OK : read_slowly(d, file, b, err);
-
-    if (status == SL_OK) {
-        d->held += b->wanted;
-    }
-    return status;
-}
-
 enum sl_status sl_direct_chain(struct sl_direct *d, const struct sl_chain *chain,
                                struct sl_error *err)
 {
@@ -226,17 +147,15 @@ enum sl_status sl_direct_chain(struct sl_direct *d, const struct sl_chain *chain
     size_t i = 0, inside = 0;
 
     while (i < chain->count && status == SL_OK) {
-        struct batch b;
+        size_t room = SL_DIRECT_STAGE - d->held, got = 0;
 
-        if (d->held == SL_DIRECT_STAGE) {
+        if (room == 0) {
             status = write_stage(d, err);
         } else if (s[i].file) {
-            struct sl_file *file = s[i].file;
-
-            gather(d, s, chain->count, &i, &inside, &b);
-            status = read_batch(d, file, &b, err);
+            status = sl_gather(s, chain->count, &i, &inside, d->stage + d->held, room, &got, err);
+            d->held += status == SL_OK ? got : 0;
         } else {
-            size_t room = SL_DIRECT_STAGE - d->held, left = s[i].size - inside;
+            size_t left = s[i].size - inside;
             size_t n = left < room ? left : room;
 
             memcpy(d->stage + d->held, s[i].buf->data + s[i].offset + inside, n);

@@ -277,6 +277,51 @@ static void test_load(void **state)
     sl_chain_clear(&c);
 }
 
+/* Many ranges of one file, most of them close together: more than one call can take, gaps of all
+ * sizes, steps back, memory and another file in between. */
+static void test_gathered(void **state)
+{
+    enum { ranges = 1500, most = 40, size = 600 };
+    struct fixture *f = *state;
+    struct sl_file *other;
+    struct sl_chain c;
+    uint8_t *expected = malloc((size_t)ranges * most), *got = malloc((size_t)ranges * most);
+    size_t held = 0;
+    int64_t at = 0;
+    uint32_t seed = 5;
+
+    assert_true(expected && got);
+    assert_int_equal(sl_file_open(&other, scratch_name(&f->scratch, "source"), NULL), SL_OK);
+    sl_chain_init(&c);
+    for (int i = 0; i < ranges; i++) {
+        size_t n = 1 + (seed = seed * 1664525u + 1013904223u) % most;
+        int64_t gap = i % 97 == 0 ? 5000 : i % 7;
+
+        at = i % 211 == 210 ? at - 100 : at + gap;
+        at = at + (int64_t)n > SIZE || at < 0 ? 0 : at;
+        if (i % 300 == 299) {
+            assert_int_equal(sl_chain_add_copy(&c, f->bytes + at, n, NULL), SL_OK);
+        } else {
+            assert_int_equal(sl_chain_add_file(&c, i % 400 < 390 ? f->file : other, at, n, NULL),
+                             SL_OK);
+        }
+        memcpy(expected + held, f->bytes + at, n);
+        held += n;
+        at += (int64_t)n;
+    }
+    assert_holds(&c, expected, held);
+    for (size_t from = 0; from + size <= held; from += 331) {
+        memset(got, 0, size + 1);
+        assert_int_equal(sl_chain_read(&c, (int64_t)from, got, size, NULL), SL_OK);
+        assert_memory_equal(got, expected + from, size);
+        assert_int_equal(got[size], 0);
+    }
+    sl_chain_clear(&c);
+    sl_file_unref(&other);
+    free(expected);
+    free(got);
+}
+
 static void test_shorter_file(void **state)
 {
     struct fixture *f = *state;
@@ -296,6 +341,16 @@ static void test_shorter_file(void **state)
     assert_string_equal(err.where, path);
     assert_int_equal(err.offset, 500);
     sl_chain_clear(&c);
+
+    /* The end lies in a gap: what comes before it is there, and the range behind it is named. */
+    assert_int_equal(truncate(path, 1000), 0);
+    assert_int_equal(sl_chain_add_file(&c, file, 100, 300, NULL), SL_OK);
+    assert_int_equal(sl_chain_add_file(&c, file, 600, 100, NULL), SL_OK);
+    assert_int_equal(truncate(path, 500), 0);
+    err = (struct sl_error){0};
+    assert_int_equal(sl_chain_load(&c, &all, &err), SL_EIO);
+    assert_int_equal(err.offset, 600);
+    sl_chain_clear(&c);
     sl_file_unref(&file);
 }
 
@@ -310,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_move),
         cmocka_unit_test(test_load),
+        cmocka_unit_test(test_gathered),
         cmocka_unit_test(test_shorter_file),
     };
 
