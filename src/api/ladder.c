@@ -135,3 +135,14 @@ enum sl_status sl_ladder_finish_run(const struct sl_ladder_params *params,
     enum sl_status status = check_run(params, err);
     return status ? status : sl_live_finish_run(params, sl_ladder_options(), result, log, err);
 }
+
+enum sl_status sl_ladder_upload_run(const struct sl_ladder_params *params, const struct sl_log *log,
+                                    struct sl_error *err)
+{
+    enum sl_status status =
+        sl_params_check(params, sizeof *params, "sl_ladder_params_default", err);
+    if (status == SL_OK && !params->store[0]) {
+        status = sl_fail(err, SL_EINVAL, "store", "is not named");
+    }
+    return status ? status : sl_live_upload_run(params, log, err);
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where a later life of a run goes on in its source: {"v": 1, "zero": ticks, "cuts": [[pts, source,
- * low, high], …]}, kept in the registry with what was announced. */
+ * low, high], …], "node": the one that gets a copy}, kept in the registry with what was announced.
+ */
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
@@ -57,6 +58,9 @@ char *sl_live_resume_text(struct sl_live *l)
         }
         sl_write_text(&w, "]");
     }
+    if (l->node[0]) { /* an address: nothing in it needs an escape */
+        sl_write_format(&w, ",\"node\":\"%s\"", l->node);
+    }
     sl_write_text(&w, "}");
     pthread_mutex_unlock(&l->small);
     if (sl_writer_finish(&w, NULL) == SL_OK) {
@@ -87,7 +91,11 @@ enum sl_status sl_live_resume_read(struct sl_live *l, const char *json, struct s
     json_t *root = json_loads(json, 0, &where);
     json_t *version = json_object_get(root, "v"), *cuts = json_object_get(root, "cuts");
     json_t *zero = json_object_get(root, "zero");
+    const char *node = json_string_value(json_object_get(root, "node"));
     bool good = json_is_integer(version) && json_integer_value(version) == VERSION;
+    if (good && node && strlen(node) < sizeof l->node_before) {
+        memcpy(l->node_before, node, strlen(node) + 1);
+    }
     if (good && json_is_integer(zero)) {
         l->zero = json_integer_value(zero);
     }
