@@ -42,10 +42,13 @@ static enum sl_status values_next(struct values *v, struct sl_error *err)
     }
     v->value = json_loadb(text + v->at, a->size - v->at, JSON_DISABLE_EOF_CHECK, &why);
     if (!v->value) {
+        char reason[SL_IPFS_REASON_MAX];
+
+        sl_ipfs_reason(reason, why.text); /* it quotes */
         return json_error_code(&why) == json_error_out_of_memory
                    ? sl_fail_memory(err)
                    : sl_fail_at(err, SL_EDATA, a->name, (int64_t)v->at,
-                                "the node's answer is no JSON: %.100s", why.text);
+                                "the node's answer is no JSON: %.100s", reason);
     }
     v->at += (size_t)why.position;
     return SL_OK;
