@@ -19,6 +19,7 @@ help:
 	@echo 'make build    the command at build/sluice'
 	@echo 'make demo     a ladder from SRC= (or a generated clip), served; ONCE=1 checks and stops'
 	@echo 'make check    all tests; SUITES="unit http" only those (tests/run --list names them)'
+	@echo 'make check-services   the tests against a real IPFS node, which npm installs in a minute'
 	@echo 'make soak     the long proofs'
 	@echo 'make bench    the measurements'
 	@echo 'make fuzz     libFuzzer on every target, FUZZ_SECONDS=60 each'
@@ -57,8 +58,12 @@ check: deps-check web
 	@tools/npm-ci tests/web tests/store
 	@/usr/bin/python3 tests/run $(SUITES)
 
+check-services: deps-check web
+	@tools/npm-ci tests/services
+	@/usr/bin/python3 tests/run services
+
 soak: deps-check web
-	@tools/npm-ci tests/web tests/store
+	@tools/npm-ci tests/web tests/store tests/services
 	@/usr/bin/python3 tests/run --soak
 
 bench: deps-bench build
@@ -81,5 +86,5 @@ install: build
 clean:
 	rm -rf build build-* out
 
-.PHONY: all help deps-build deps-demo deps-check deps-bench web compile build demo check soak bench \
+.PHONY: all help deps-build deps-demo deps-check deps-bench web compile build demo check check-services soak bench \
     fuzz format wheel install clean
