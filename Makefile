@@ -21,6 +21,7 @@ help:
 	@echo 'make check    all tests; SUITES="unit http" only those (tests/run --list names them)'
 	@echo 'make check-services   the tests against a real IPFS node, which npm installs in a minute'
 	@echo 'make soak     the long proofs'
+	@echo 'make lint     clang-tidy on every file (make check: on those of the newest commits)'
 	@echo 'make bench    the measurements'
 	@echo 'make fuzz     libFuzzer on every target, FUZZ_SECONDS=60 each'
 	@echo 'make format   clang-format on every C file'
@@ -62,6 +63,9 @@ check-services: deps-check web
 	@tools/npm-ci tests/services
 	@/usr/bin/python3 tests/run services
 
+lint: deps-check web
+	@/usr/bin/python3 tests/run lint
+
 soak: deps-check web
 	@tools/npm-ci tests/web tests/store tests/services
 	@/usr/bin/python3 tests/run --soak
@@ -86,5 +90,5 @@ install: build
 clean:
 	rm -rf build build-* out
 
-.PHONY: all help deps-build deps-demo deps-check deps-bench web compile build demo check check-services soak bench \
+.PHONY: all help deps-build deps-demo deps-check deps-bench web compile build demo check check-services soak lint bench \
     fuzz format wheel install clean

@@ -41,7 +41,9 @@ struct sl_sound {
     const struct sl_resample_ops *resample; /* NULL until needed */
 
     struct run run;
-    bool started;     /* something has been placed */
+    bool started;  /* something has been placed */
+    bool anchored; /* params.anchor has had its say */
+    struct sl_sound_anchor last;
     int64_t length;   /* of the line so far */
     int64_t position; /* of the next frame to receive */
     bool finished;
@@ -67,8 +69,8 @@ enum sl_status sl_sound_create(struct sl_sound **out, const struct sl_sound_para
         params->sample_rate > RATE_MAX || params->channels < 1 ||
         params->channels > SL_MIX_CHANNELS || params->frame_samples < 1 ||
         params->frame_samples > 1 << 20 || params->tolerance < 0 || params->zero == SL_NO_TIME ||
-        params->first < 0 || params->first > INDEX_MAX ||
-        params->first % params->frame_samples != 0) {
+        params->first < 0 || params->first > INDEX_MAX || params->anchor.index > INDEX_MAX ||
+        params->anchor.index < -INDEX_MAX || params->first % params->frame_samples != 0) {
         return sl_fail(err, SL_EINVAL, NULL,
                        "sound of %d channels at %d Hz in frames of %d (1 to %d channels, to %d Hz)",
                        (int)params->channels, (int)params->sample_rate, (int)params->frame_samples,
@@ -364,6 +366,30 @@ static enum sl_status index_of(const struct sl_sound *s, const struct sl_frame *
     return SL_OK;
 }
 
+/* A frame of an earlier line is looked for, and what begins with it lies where that one had it.
+ * True if the frame is settled: left out, or placed. */
+static bool anchor(struct sl_sound *s, const struct sl_frame *f, int64_t *drop,
+                   enum sl_status *status, struct sl_error *err)
+{
+    const struct sl_sound_anchor *a = &s->params.anchor;
+    if (s->anchored || a->rate != f->sample_rate || s->run.active || s->started) {
+        s->anchored = true;
+        return false;
+    }
+    if (f->pts == SL_NO_TIME || f->pts < a->pts) {
+        *drop = f->samples;
+        return true;
+    }
+    s->anchored = true;
+    int64_t after = sl_rescale(f->pts - a->pts, s->params.timebase, sample_time(f->sample_rate),
+                               SL_ROUND_NEAREST);
+    if (after > INDEX_MAX - a->index) {
+        return false;
+    }
+    *status = start_run(s, f->sample_rate, a->index + after, err);
+    return true;
+}
+
 /* Decides where the frame goes: drop says how many of its samples the line has already. */
 static enum sl_status join(struct sl_sound *s, const struct sl_frame *f, int64_t *drop,
                            struct sl_error *err)
@@ -371,6 +397,9 @@ static enum sl_status join(struct sl_sound *s, const struct sl_frame *f, int64_t
     int64_t index = 0;
     enum sl_status status = SL_OK;
     *drop = 0;
+    if (anchor(s, f, drop, &status, err)) {
+        return status;
+    }
     if (s->run.active && s->run.rate != f->sample_rate) {
         status = end_run(s, err);
     }
@@ -430,6 +459,9 @@ enum sl_status sl_sound_send(struct sl_sound *s, const struct sl_frame *frame, s
     status = join(s, frame, &drop, err);
     if (status != SL_OK || drop >= frame->samples) {
         return status;
+    }
+    if (drop == 0 && frame->pts != SL_NO_TIME) {
+        s->last = (struct sl_sound_anchor){frame->pts, s->run.next, frame->sample_rate};
     }
     choose_mix(s, frame);
     return feed(s, frame, (int32_t)drop, err);
@@ -506,6 +538,12 @@ enum sl_status sl_sound_receive(struct sl_sound *s, struct sl_frame **out, struc
     s->position += s->params.frame_samples;
     *out = f;
     return SL_OK;
+}
+
+bool sl_sound_anchor(const struct sl_sound *s, struct sl_sound_anchor *out)
+{
+    *out = s->last;
+    return s->last.rate > 0;
 }
 
 int64_t sl_sound_length(const struct sl_sound *s)

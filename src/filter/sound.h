@@ -14,6 +14,13 @@
  * be a click at each change of the window's length. */
 #define SL_SOUND_JITTER(rate) ((rate) / 40)
 
+/* Where a frame lies on a line: sample index of the grid of its own rate, from zero on. */
+struct sl_sound_anchor {
+    int64_t pts;
+    int64_t index;
+    int32_t rate; /* 0: none */
+};
+
 struct sl_sound_params {
     struct sl_rational timebase; /* of the incoming pts */
     int64_t zero;                /* time of output sample 0, in ticks of timebase */
@@ -26,6 +33,10 @@ struct sl_sound_params {
     /* Index of the first sample that is received, a multiple of frame_samples: a line from the
      * middle. What lies before is cut, and the rest is what a line from 0 on would give. */
     int64_t first;
+    /* What an earlier line said (sl_sound_anchor) of a frame before first: it lies there again, so
+     * that this line and that one are one, where timestamps by themselves are coarser than samples.
+     * Frames before it are left out. Of no use where that frame has another rate. */
+    struct sl_sound_anchor anchor;
 };
 
 struct sl_sound;
@@ -44,6 +55,8 @@ SL_NODISCARD enum sl_status sl_sound_finish(struct sl_sound *s, int64_t end, str
  * its duration says how much of it is meant. SL_EAGAIN, SL_EOF. */
 SL_NODISCARD enum sl_status sl_sound_receive(struct sl_sound *s, struct sl_frame **out,
                                              struct sl_error *err);
+/* Of the last frame with a pts that was placed whole; false: there was none. */
+bool sl_sound_anchor(const struct sl_sound *s, struct sl_sound_anchor *out);
 /* Output samples known so far (sent, or silence already decided). */
 int64_t sl_sound_length(const struct sl_sound *s);
 void sl_sound_destroy(struct sl_sound **s);

@@ -20,6 +20,7 @@
 
 #define SOUND_RUN_IN 4    /* coded frames before the first that is used: docs/sound.md */
 #define BACK_MS      3000 /* read before a cut: files interleave, and decoders of sound warm up */
+#define WARM_UP_MS   500  /* decoders of sound, and the filter of another rate */
 #define MICROSECONDS 1000000
 
 static bool own_sound(const struct sl_ladder *l)
@@ -131,6 +132,18 @@ static bool may_seek(const struct sl_ladder *l)
            (!strcmp(d->ops->name, "mkv") || !strcmp(d->ops->name, "mp4"));
 }
 
+/* Where sound lay that is heard shortly before the first sample that is made. */
+static struct sl_sound_anchor sound_before(const struct sl_ladder *l)
+{
+    int64_t rate = l->params.audio_rate;
+    int64_t at = sl_rescale(needed_from(l), l->clock.out, sl_rational(1, rate), SL_ROUND_DOWN);
+    at -= (int64_t)SOUND_RUN_IN * SL_AAC_FRAME_SAMPLES + WARM_UP_MS * rate / 1000;
+    if (!l->sound.present || l->sound.separate) {
+        return (struct sl_sound_anchor){0};
+    }
+    return sl_live_find_sound(l->live, at, rate);
+}
+
 enum sl_status sl_ladder_live_seek(struct sl_ladder *l, struct sl_error *err)
 {
     struct sl_ladder_resume *r = &l->resume;
@@ -141,10 +154,18 @@ enum sl_status sl_ladder_live_seek(struct sl_ladder *l, struct sl_error *err)
         cut.pts == 0) {
         return SL_OK;
     }
-    int64_t back = sl_rescale(BACK_MS, sl_rational(1, 1000), l->video->timebase, SL_ROUND_UP);
+    struct sl_rational ms = sl_rational(1, 1000);
+    int64_t to = cut.source - sl_rescale(BACK_MS, ms, l->video->timebase, SL_ROUND_UP);
+    struct sl_sound_anchor sound = sound_before(l);
+    if (sound.rate > 0) {
+        int64_t at =
+            sl_rescale(sound.pts, l->sound.track.timebase, l->video->timebase, SL_ROUND_DOWN);
+        at -= sl_rescale(WARM_UP_MS, ms, l->video->timebase, SL_ROUND_UP);
+        to = at < to ? at : to;
+    }
     struct sl_error why = {0};
-    enum sl_status st = l->input.demuxer->ops->seek(l->input.demuxer, (size_t)l->video_index,
-                                                    cut.source - back, &why);
+    enum sl_status st =
+        l->input.demuxer->ops->seek(l->input.demuxer, (size_t)l->video_index, to, &why);
     if (st == SL_EUNSUPPORTED) {
         return SL_OK; /* nothing has moved */
     }
@@ -152,6 +173,7 @@ enum sl_status sl_ladder_live_seek(struct sl_ladder *l, struct sl_error *err)
         return sl_fail(err, st, l->params.input, "%s", why.msg);
     }
     r->source = cut.source;
+    r->sound = sound;
     sl_clock_restore(&l->clock, zero, cut.grid_low, cut.grid_high);
     return SL_OK;
 }

@@ -94,6 +94,7 @@ struct sl_ladder_sound {
     int64_t cuts;    /* made so far */
     int64_t end;     /* samples, once finished is set */
     int64_t encoded; /* samples of the line handed to the encoder */
+    int64_t marked;  /* live: length of the line when its place was noted last */
     bool finished;   /* the line knows its end */
     pthread_t thread;
     bool started;
@@ -124,7 +125,8 @@ struct sl_ladder_resume {
     bool exact;     /* the source is at hand from its beginning: nothing is lost */
     int64_t from;   /* ticks of the clock: pictures before are not needed */
     int64_t source; /* source pts of the first picture that the clock is given; SL_NO_TIME: any */
-    int64_t base;   /* not exact: the time at which the new pictures begin */
+    struct sl_sound_anchor sound;      /* where the sound lay; rate 0: not known */
+    int64_t base;                      /* not exact: the time at which the new pictures begin */
     int64_t cuts[SL_LADDER_RUNGS_MAX]; /* where segments begin besides the clock's, rising */
     size_t cut_count, cuts_made;
 };

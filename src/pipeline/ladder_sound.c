@@ -108,6 +108,7 @@ enum sl_status sl_ladder_sound_begin(struct sl_ladder *l, struct sl_error *err)
         .channels = (int32_t)l->params.audio_channels,
         .frame_samples = SL_AAC_FRAME_SAMPLES,
         .first = s->first,
+        .anchor = l->resume.sound,
     };
     enum sl_status st = sl_sound_create(&s->line, &line, err);
     s->encoded = s->first;
@@ -297,6 +298,18 @@ static enum sl_status drain_line(struct sl_ladder_sound *s, struct sl_error *err
     }
 }
 
+/* A later life of the run puts the sound where it is now. */
+static void mark_place(struct sl_ladder_sound *s)
+{
+    struct sl_ladder *l = s->ladder;
+    struct sl_sound_anchor mark;
+    if (l->live && !s->separate && sl_sound_length(s->line) >= s->marked &&
+        sl_sound_anchor(s->line, &mark)) {
+        sl_live_note_sound(l->live, &mark);
+        s->marked = sl_sound_length(s->line) + l->params.audio_rate;
+    }
+}
+
 /* Decodes one packet (NULL: drains). Damage is reported once and passed over. */
 static enum sl_status decode(struct sl_ladder_sound *s, struct sl_packet *packet,
                              struct sl_error *err)
@@ -326,6 +339,7 @@ static enum sl_status decode(struct sl_ladder_sound *s, struct sl_packet *packet
             }
             sl_frame_unref(&frame);
             if (st == SL_OK) {
+                mark_place(s);
                 st = drain_line(s, err);
             }
             if (st != SL_OK) {

@@ -7,11 +7,13 @@
 #include <sluice/ladder.h>
 
 #include "base/pool.h"
+#include "filter/sound.h"
 #include "package/output.h"
 #include "registry/registry.h"
 #include "store/store.h"
 
-#define SL_LIVE_CUTS 64 /* that can be gone back to: more than rungs and sound are ever apart */
+#define SL_LIVE_CUTS  64 /* that can be gone back to: more than rungs and sound are ever apart */
+#define SL_LIVE_MARKS 128
 
 struct sl_live_params {
     const char *run, *store;
@@ -74,6 +76,12 @@ void sl_live_note_cut(struct sl_live *l, int64_t zero, const struct sl_live_cut 
 /* Of an earlier life: the last cut at or before pts. */
 SL_NODISCARD bool sl_live_find_cut(struct sl_live *l, int64_t pts, int64_t *zero,
                                    struct sl_live_cut *out);
+
+/* Where sound of the source lay on the line: sl_sound_anchor. Thread-safe. */
+void sl_live_note_sound(struct sl_live *l, const struct sl_sound_anchor *mark);
+/* Of an earlier life: the last one at or before index samples of a line of rate; rate 0: there is
+ * none. */
+struct sl_sound_anchor sl_live_find_sound(struct sl_live *l, int64_t index, int64_t rate);
 
 /* Ends the run. FINISHED: its last playlists, and the root directory. Others leave it so that it
  * can be gone on with; error is for FAILED. Nothing must use an output any more. */

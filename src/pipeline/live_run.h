@@ -69,6 +69,8 @@ struct sl_live {
     int64_t zero; /* of the clock, in the source; SL_NO_TIME: none */
     struct sl_live_cut cuts[SL_LIVE_CUTS];
     size_t cut_count; /* noted so far; a ring */
+    struct sl_sound_anchor marks[SL_LIVE_MARKS];
+    size_t mark_count; /* likewise */
 };
 
 /* ---- live.c ---------------------------------------------------------------------------------- */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Stands in PATH under the name of a warm program (warm.c), in the folder $SLUICE_WARM, and has it
  * run: the same output, the same exit status, the same answer to a signal. Where there is no such
- * program, or the caller hands down more than the three standard streams, the next one of that name
- * in PATH is started as ever. */
+ * program, or it has its libraries already and the caller wants others (LD_LIBRARY_PATH), or hands
+ * down more than the three standard streams, the next one of that name in PATH is started as ever.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,8 +26,9 @@ static void leave_path(const char *folder)
 {
     const char *path = getenv("PATH");
     size_t length = strlen(folder);
-    if (path && strncmp(path, folder, length) == 0 && path[length] == ':')
+    if (path && strncmp(path, folder, length) == 0 && path[length] == ':') {
         setenv("PATH", path + length + 1, 1);
+    }
 }
 
 static int start_cold(const char *name, char **argv)
@@ -36,11 +38,16 @@ static int start_cold(const char *name, char **argv)
     return 127;
 }
 
-static bool more_streams(void)
+static bool wants_its_own(void)
 {
-    for (int fd = 3; fd < 32; fd++)
-        if (fcntl(fd, F_GETFD) >= 0)
+    if (getenv("LD_LIBRARY_PATH")) {
+        return true;
+    }
+    for (int fd = 3; fd < 32; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -48,8 +55,9 @@ static int connect_to(const char *folder, const char *name)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s.socket", folder, name);
-    if (length >= (int)sizeof address.sun_path)
+    if (length >= (int)sizeof address.sun_path) {
         return -1;
+    }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         close(fd);
@@ -68,24 +76,30 @@ static void append(char **at, const char *text)
 static bool send_call(int fd, char **argv)
 {
     char directory[4096];
-    if (!getcwd(directory, sizeof directory))
+    if (!getcwd(directory, sizeof directory)) {
         return false;
+    }
     struct call call = {.nice = getpriority(PRIO_PROCESS, 0)};
     size_t bytes = strlen(directory) + 1;
-    for (char **a = argv; *a; a++, call.arguments++)
+    for (char **a = argv; *a; a++, call.arguments++) {
         bytes += strlen(*a) + 1;
-    for (char **e = environ; *e; e++, call.variables++)
+    }
+    for (char **e = environ; *e; e++, call.variables++) {
         bytes += strlen(*e) + 1;
+    }
     char *text = bytes <= CALL_MAX ? malloc(bytes) : NULL;
-    if (!text)
+    if (!text) {
         return false;
+    }
     call.bytes = (uint32_t)bytes;
     char *at = text;
     append(&at, directory);
-    for (char **a = argv; *a; a++)
+    for (char **a = argv; *a; a++) {
         append(&at, *a);
-    for (char **e = environ; *e; e++)
+    }
+    for (char **e = environ; *e; e++) {
         append(&at, *e);
+    }
 
     union {
         struct cmsghdr head;
@@ -138,7 +152,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: SLUICE_WARM is not set\n", name);
         return 127;
     }
-    int fd = more_streams() ? -1 : connect_to(folder, name);
+    int fd = wants_its_own() ? -1 : connect_to(folder, name);
     if (fd < 0) {
         leave_path(folder);
         return start_cold(name, argv);
@@ -154,12 +168,14 @@ int main(int argc, char **argv)
         perror(name);
         return 126;
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         close(i); /* a reader waits for their end */
+    }
     for (;;) {
         struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
-        if (poll(fds, 2, -1) < 0)
+        if (poll(fds, 2, -1) < 0) {
             continue;
+        }
         if (fds[0].revents) {
             int status = 126 << 8;
             (void)!read(fd, &status, sizeof status);

@@ -48,8 +48,9 @@ static bool read_all(int fd, void *to, size_t size)
     char *at = to;
     while (size) {
         ssize_t n = read(fd, at, size);
-        if (n <= 0)
+        if (n <= 0) {
             return false;
+        }
         at += n;
         size -= (size_t)n;
     }
@@ -70,15 +71,18 @@ static char *receive(int caller, struct call *call, int streams[3])
         .msg_control = &control,
         .msg_controllen = sizeof control,
     };
-    if (recvmsg(caller, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL) != (ssize_t)sizeof *call)
+    if (recvmsg(caller, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL) != (ssize_t)sizeof *call) {
         return NULL;
+    }
     struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    if (!rights || rights->cmsg_len != CMSG_LEN(3 * sizeof(int)) || call->bytes > CALL_MAX)
+    if (!rights || rights->cmsg_len != CMSG_LEN(3 * sizeof(int)) || call->bytes > CALL_MAX) {
         return NULL;
+    }
     memcpy(streams, CMSG_DATA(rights), 3 * sizeof(int));
     char *text = calloc(call->bytes + 1, 1);
-    if (!text || !read_all(caller, text, call->bytes))
+    if (!text || !read_all(caller, text, call->bytes)) {
         failed("call");
+    }
     return text;
 }
 
@@ -87,8 +91,9 @@ static void become(const struct call *call, char *text, const int streams[3])
 {
     size_t words = (size_t)call->arguments + call->variables;
     char **argv = calloc(words + 2, sizeof *argv);
-    if (!argv)
+    if (!argv) {
         failed("call");
+    }
     const char *directory = text;
     char *at = text + strlen(text) + 1;
     for (size_t i = 0; i < words && at < text + call->bytes; i++) {
@@ -101,11 +106,14 @@ static void become(const struct call *call, char *text, const int streams[3])
     program_invocation_short_name = slash ? slash + 1 : argv[0];
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_DFL);
-    if (chdir(directory) != 0)
+    if (chdir(directory) != 0) {
         failed(directory);
-    for (int i = 0; i < 3; i++)
-        if (dup2(streams[i], i) < 0)
+    }
+    for (int i = 0; i < 3; i++) {
+        if (dup2(streams[i], i) < 0) {
             failed("streams");
+        }
+    }
     setpriority(PRIO_PROCESS, 0, call->nice);
     closefrom(3);
     exit(program((int)call->arguments, argv, environ));
@@ -114,8 +122,9 @@ static void become(const struct call *call, char *text, const int streams[3])
 static void begin(int listener)
 {
     int caller = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    if (caller < 0)
+    if (caller < 0) {
         return;
+    }
     struct call call;
     int streams[3];
     char *text = receive(caller, &call, streams);
@@ -124,16 +133,20 @@ static void begin(int listener)
         return;
     }
     pid_t pid = fork();
-    if (pid < 0)
+    if (pid < 0) {
         failed("fork");
-    if (pid == 0)
+    }
+    if (pid == 0) {
         become(&call, text, streams);
+    }
     free(text);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         close(streams[i]);
+    }
     int process = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (process < 0)
+    if (process < 0) {
         failed("pidfd_open");
+    }
     running[calls++] = (struct running){caller, process, pid};
 }
 
@@ -148,8 +161,9 @@ static bool attend(struct running *r, short process, short caller)
     }
     unsigned char number = 0;
     ssize_t n = caller ? recv(r->caller, &number, 1, MSG_DONTWAIT) : -1;
-    if (n == 1)
+    if (n == 1) {
         kill(r->pid, number);
+    }
     if (n == 0 || (caller & (POLLHUP | POLLERR))) {
         kill(r->pid, SIGKILL);
         waitpid(r->pid, NULL, 0);
@@ -169,8 +183,9 @@ static int serve(int argc, char **argv, char **envp)
     snprintf(address.sun_path, sizeof address.sun_path, "%s", getenv("WARM_SOCKET"));
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(listener, 128) != 0)
+        listen(listener, 128) != 0) {
         failed(address.sun_path);
+    }
     signal(SIGPIPE, SIG_IGN);
     for (;;) {
         struct pollfd fds[1 + 2 * CALLS_MAX];
@@ -180,8 +195,9 @@ static int serve(int argc, char **argv, char **envp)
             fds[2 + 2 * i] = (struct pollfd){.fd = running[i].caller, .events = POLLIN};
         }
         nfds_t polled = calls;
-        if (poll(fds, 1 + 2 * polled, -1) < 0)
+        if (poll(fds, 1 + 2 * polled, -1) < 0) {
             continue;
+        }
         nfds_t kept = 0;
         for (nfds_t i = 0; i < polled; i++) {
             if (attend(&running[i], fds[1 + 2 * i].revents, fds[2 + 2 * i].revents)) {
@@ -192,8 +208,9 @@ static int serve(int argc, char **argv, char **envp)
             }
         }
         calls = kept;
-        if (fds[0].revents)
+        if (fds[0].revents) {
             begin(listener);
+        }
     }
     return 0;
 }

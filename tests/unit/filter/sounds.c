@@ -15,7 +15,9 @@ struct sl_sound_params sound_params(struct sl_rational timebase, int32_t rate, i
 void line_open(struct line *l, const struct sl_sound_params *params)
 {
     struct sl_error err = {0};
-    *l = (struct line){.channels = params->channels, .frame_samples = params->frame_samples};
+    *l = (struct line){.first = params->first,
+                       .channels = params->channels,
+                       .frame_samples = params->frame_samples};
     if (sl_sound_create(&l->s, params, &err) != SL_OK) {
         fail_msg("%s", err.msg);
     }
@@ -36,7 +38,7 @@ static void keep(struct line *l, const struct sl_frame *f)
     assert_int_equal(f->sample_format, SL_SAMPLE_F32P);
     assert_int_equal(f->channels, l->channels);
     assert_int_equal(f->samples, l->frame_samples);
-    assert_int_equal(f->pts, l->count);
+    assert_int_equal(f->pts, l->first + l->count);
     assert_int_equal(l->meant, l->count); /* only the last may be padded */
     assert_in_range(f->duration, 1, l->frame_samples);
     if (l->count + f->samples > l->capacity) {

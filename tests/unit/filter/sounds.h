@@ -11,6 +11,7 @@ typedef double sound_fill(int c, int64_t i);
 struct line {
     struct sl_sound *s;
     float *sample[8];
+    int64_t first;           /* sample that the line begins with */
     int64_t count, capacity; /* of samples received */
     int64_t meant;           /* of these, what durations say */
     int32_t channels, frame_samples;

@@ -189,6 +189,54 @@ static void test_drift_is_corrected(void **state)
     }
 }
 
+/* Frame n as a container with milliseconds has it. */
+static int64_t millisecond(int n)
+{
+    return ((int64_t)n * 1536 * 1000 + 24000) / 48000;
+}
+
+/* A line from the middle lies where the one from the beginning lay, though no frame's own
+ * timestamp says so to the sample. */
+static void test_anchor(void **state)
+{
+    (void)state;
+    struct line whole, later;
+    struct sl_sound_anchor anchor = {0}, unknown = {0};
+    struct sl_sound_params params = sound_params(TICKS(1000), 48000, 1);
+    params.zero = 7;
+    line_open(&whole, &params);
+    assert_false(sl_sound_anchor(whole.s, &unknown));
+    for (int n = 0; n < 60; n++) {
+        line_send(&whole, millisecond(n), 48000, 1, 4, counter, (int64_t)n * 1536, 1536);
+        if (n == 31) {
+            assert_true(sl_sound_anchor(whole.s, &anchor));
+        }
+    }
+    line_finish(&whole, -1);
+    assert_int_equal(anchor.pts, millisecond(31));
+    assert_int_equal(anchor.rate, 48000);
+    assert_int_equal(anchor.index, 31 * 1536 - 7 * 48);
+
+    /* The anchored frame is there, or the reading began behind it. */
+    for (int begin = 29; begin < 34; begin++) {
+        params.first = 48 * 1024;
+        params.anchor = anchor;
+        line_open(&later, &params);
+        for (int n = begin; n < 60; n++) {
+            line_send(&later, millisecond(n), 48000, 1, 4, counter, (int64_t)n * 1536, 1536);
+        }
+        line_finish(&later, -1);
+        assert_int_equal(params.first + later.meant, whole.meant);
+        if (begin <= 31) {
+            for (int64_t i = 0; i < later.meant; i++) {
+                assert_true(later.sample[0][i] == whole.sample[0][params.first + i]);
+            }
+        }
+        line_close(&later);
+    }
+    line_close(&whole);
+}
+
 static void test_silence_of_hours_costs_nothing(void **state)
 {
     (void)state;
@@ -497,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_tolerance),
         cmocka_unit_test(test_jitter_does_not_add_up),
         cmocka_unit_test(test_drift_is_corrected),
+        cmocka_unit_test(test_anchor),
         cmocka_unit_test(test_silence_of_hours_costs_nothing),
         cmocka_unit_test(test_crumbs),
         cmocka_unit_test(test_ends),
