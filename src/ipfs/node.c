@@ -121,9 +121,10 @@ enum sl_status sl_ipfs_call(struct sl_ipfs *n, const char *call, const struct sl
                             int64_t whole_ms, struct sl_ipfs_answer *out, struct sl_error *err)
 {
     /* The node gives up first, and says why. A block that it has not got would else keep it looking
-     * for ever. CIDs come as base32 wherever it has the choice. */
+     * for ever. In which base it writes CIDs is its own choice: JavaScript's has no v0 in base32.
+     */
     int64_t seconds = whole_ms > 2000 ? (whole_ms - 1000) / 1000 : 1;
-    char *path = sl_format("%s%stimeout=%" PRId64 "s&cid-base=base32&encoding=json", call,
+    char *path = sl_format("%s%stimeout=%" PRId64 "s&encoding=json", call,
                            strchr(call, '?') ? "&" : "?", seconds);
     struct sl_ipfs_post_call post = {.path = path,
                                      .read = body ? body->read : NULL,

@@ -93,22 +93,15 @@ static enum sl_status catch_up(struct sl_live *l, struct sl_error *err)
 
 /* ---- the uploader's life -------------------------------------------------------------------- */
 
-static enum sl_status start(struct sl_uploader **out, const char *url, const char *store,
-                            const char *registry, const char *run, int64_t timeout_s,
-                            const struct sl_log *log, struct sl_error *err)
-{
-    struct sl_uploader_params params = {.url = url,
-                                        .store = store,
-                                        .registry = registry,
-                                        .run = run,
-                                        .timeout_ms = timeout_s * 1000,
-                                        .log = log};
-    return sl_uploader_open(out, &params, err);
-}
-
 enum sl_status sl_live_uploads_begin(struct sl_live *l, const struct sl_live_params *params,
                                      struct sl_error *err)
 {
+    const struct sl_uploader_params uploader = {.url = params->ipfs,
+                                                .store = l->store,
+                                                .registry = l->registry_name,
+                                                .run = l->run,
+                                                .timeout_ms = params->ipfs_timeout_s * 1000,
+                                                .log = l->log};
     enum sl_status status;
     if (!params->ipfs || !params->ipfs[0]) {
         return SL_OK;
@@ -118,9 +111,7 @@ enum sl_status sl_live_uploads_begin(struct sl_live *l, const struct sl_live_par
     if (!status && strcmp(l->node, l->node_before) != 0) {
         status = catch_up(l, err);
     }
-    return status ? status
-                  : start(&l->uploader, params->ipfs, l->store, l->registry_name, l->run,
-                          params->ipfs_timeout_s, l->log, err);
+    return status ? status : sl_uploader_open(&l->uploader, &uploader, err);
 }
 
 static void say_left(const char *run, const char *node, const struct sl_registry_upload_summary *s,
@@ -184,8 +175,14 @@ static enum sl_status find_nodes(struct sl_registry *r, const char *run, struct 
 static enum sl_status drain(const struct sl_ladder_params *p, const char *url, const char *registry,
                             const char *run, const struct sl_log *log, struct sl_error *err)
 {
+    const struct sl_uploader_params params = {.url = url,
+                                              .store = p->store,
+                                              .registry = registry,
+                                              .run = run,
+                                              .timeout_ms = p->ipfs_timeout * 1000,
+                                              .log = log};
     struct sl_uploader *u = NULL;
-    enum sl_status status = start(&u, url, p->store, registry, run, p->ipfs_timeout, log, err);
+    enum sl_status status = sl_uploader_open(&u, &params, err);
     if (!status) {
         (void)sl_uploader_drain(u, p->ipfs_wait * 1000, NULL);
     }

@@ -12,6 +12,8 @@ import urllib.parse
 import urllib.request
 import uuid
 
+from kubo import v1
+
 HERE = pathlib.Path(__file__).resolve().parent
 COMMAND = ["node", "--require", str(HERE / "withresolvers.cjs"), str(HERE / "node_modules/ipfs/src/cli.js")]
 PATIENCE = 120  # seconds, for a machine that is busy
@@ -66,7 +68,7 @@ class Node:
     def call(self, call, body=None, **query):
         """The answer's JSON values."""
         query = {name.replace("_", "-"): value for name, value in query.items()}
-        text = urllib.parse.urlencode({**query, "timeout": "60s", "cid-base": "base32"})
+        text = urllib.parse.urlencode({**query, "timeout": "60s"})
         request = urllib.request.Request(f"{self.url}/api/v0/{call}?{text}", method="POST")
         if body is not None:
             boundary = uuid.uuid4().hex
@@ -79,4 +81,5 @@ class Node:
         return data if call == "dag/export" else [json.loads(line) for line in data.splitlines() if line.strip()]
 
     def pins(self):
-        return set().union(*(answer["Keys"] for answer in self.call("pin/ls", type="recursive")))
+        """As CIDv1 in base32."""
+        return {v1(cid) for answer in self.call("pin/ls", type="recursive") for cid in answer["Keys"]}

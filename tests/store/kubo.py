@@ -39,13 +39,13 @@ def parse_cid(data, at):
 
 
 def v1(text):
-    """A CID as it is named here: a node knows "Qm…" (base58btc, CIDv0) as well."""
-    if not text.startswith("Qm"):
+    """A CID as it is named here: a node knows those in base58btc as well, "Qm…" (CIDv0) and "z…"."""
+    if text[0] not in "Qz":
         return text
     number = 0
-    for letter in text:
+    for letter in text.removeprefix("z"):
         number = number * 58 + "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".index(letter)
-    return base32(b"\x01\x70" + number.to_bytes(34, "big"))
+    return base32(number.to_bytes(36, "big") if text[0] == "z" else b"\x01\x70" + number.to_bytes(34, "big"))
 
 
 def links(node):

@@ -66,7 +66,7 @@ def test_copied(tmp_path, node):
     # Segments went alone, before the directory, which needed none of them again.
     imports = [query for call, query in node.calls if call == "dag/import" and "pin-roots" in query]
     assert len(imports) <= 2 * 3 + 3 + 6
-    assert all(query["timeout"] and query["cid-base"] == "base32" for _, query in node.calls)
+    assert all(query["timeout"].endswith("s") for _, query in node.calls)
 
 
 @pytest.mark.parametrize("profile", ["unixfs-v1-2025", "unixfs-v1", "unixfs-v0"])
