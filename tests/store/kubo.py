@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -40,7 +41,7 @@ def parse_cid(data, at):
 
 def v1(text):
     """A CID as it is named here: a node knows those in base58btc as well, "Qm…" (CIDv0) and "z…"."""
-    if text[0] not in "Qz":
+    if text[:1] not in ("Q", "z"):
         return text
     number = 0
     for letter in text.removeprefix("z"):
@@ -90,7 +91,7 @@ class Node:
 
     def __init__(self, port=0, can_import=True):
         self.blocks, self.pins, self.calls, self.faults = {}, set(), [], []
-        self.can_import = can_import
+        self.can_import, self.broken = can_import, []
         self.lock = threading.Lock()
         self.port = port
         self.server = None
@@ -101,14 +102,15 @@ class Node:
         return f"http://127.0.0.1:{self.port}"
 
     def up(self):
+        node = self
+
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
             allow_reuse_address = True
 
-            def handle_error(self, request, client_address):  # cut off by us, or by the client
-                pass
-
-        node = self
+            def handle_error(self, request, client_address):
+                if not isinstance(sys.exc_info()[1], (OSError, ValueError)):  # not cut off by either side
+                    node.broken.append(traceback.format_exc())
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -125,6 +127,7 @@ class Node:
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def down(self):
+        assert not self.broken, self.broken[0]
         self.server.shutdown()
         self.server.server_close()
         for connection in self.sockets:
