@@ -30,11 +30,13 @@ enum sl_status sl_ladder_open(struct sl_ladder **out, const struct sl_ladder_par
     if (params->run[0] && (!params->store[0] || params->output[0])) {
         return sl_fail(err, SL_EINVAL, "run", "a run is kept in a store, not in a directory");
     }
-    if (!params->run[0] && (params->store[0] || params->registry[0] || params->gateway[0])) {
+    if (!params->run[0] &&
+        (params->store[0] || params->registry[0] || params->gateway[0] || params->ipfs[0])) {
         return sl_fail(err, SL_EINVAL,
                        params->store[0]      ? "store"
                        : params->registry[0] ? "registry"
-                                             : "gateway",
+                       : params->gateway[0]  ? "gateway"
+                                             : "ipfs",
                        "goes with a run (--run)");
     }
     if (!params->run[0] && !params->output[0]) {

@@ -252,6 +252,12 @@ def test_usage(tmp_path, url, message):
     assert message in done.stderr
 
 
+def test_needs_a_run(tmp_path):
+    done = subprocess.run([SLUICE, "ladder", "--ipfs", "http://127.0.0.1:1", "-o", str(tmp_path / "out"), "film.mkv"],
+                          capture_output=True, text=True, env=ENV, timeout=60)
+    assert (done.returncode, done.stderr) == (2, "sluice: ipfs: goes with a run (--run)\n")
+
+
 def test_password(tmp_path, node):
     """It is sent, and found nowhere."""
     run = Run(tmp_path, seconds=1)
