@@ -141,7 +141,7 @@ void failing_alloc_run_lenient(enum sl_status (*body)(void *arg), void *arg)
 static void run_long(enum sl_status (*body)(void *arg), void *arg, bool lenient)
 {
     const char *soak = getenv("SLUICE_SOAK");
-    unsigned long step = soak && !strcmp(soak, "1") ? 1 : 7;
+    unsigned long step = soak && !strcmp(soak, "1") ? 1 : 17;
 
     run(body, arg, step, lenient, false);
     run(body, arg, step, lenient, true);

@@ -17,7 +17,7 @@ void failing_alloc_run(enum sl_status (*body)(void *arg), void *arg);
 /* For code that can do without some of its allocations: SL_OK is right after a failure too. */
 void failing_alloc_run_lenient(enum sl_status (*body)(void *arg), void *arg);
 
-/* For bodies that take long: each allocation with SLUICE_SOAK=1 (make soak), else every seventh. */
+/* For bodies that take long: each allocation with SLUICE_SOAK=1 (make soak), else every 17th. */
 void failing_alloc_run_long(enum sl_status (*body)(void *arg), void *arg);
 void failing_alloc_run_long_lenient(enum sl_status (*body)(void *arg), void *arg);
 
