@@ -19,6 +19,7 @@ help:
 	@echo 'make build    the command at build/sluice'
 	@echo 'make demo     a ladder from SRC= (or a generated clip), served; ONCE=1 checks and stops'
 	@echo 'make check    all tests; SUITES="unit http" only those (tests/run --list names them)'
+	@echo 'make check-services   the tests against a real IPFS node, which npm installs in a minute'
 	@echo 'make soak     the long proofs'
 	@echo 'make lint     clang-tidy on every file (make check: on those of the newest commits)'
 	@echo 'make bench    the measurements'
@@ -58,11 +59,15 @@ check: deps-check web
 	@tools/npm-ci tests/web tests/store
 	@/usr/bin/python3 tests/run $(SUITES)
 
+check-services: deps-check web
+	@tools/npm-ci tests/services
+	@/usr/bin/python3 tests/run services
+
 lint: deps-check web
 	@/usr/bin/python3 tests/run lint
 
 soak: deps-check web
-	@tools/npm-ci tests/web tests/store
+	@tools/npm-ci tests/web tests/store tests/services
 	@/usr/bin/python3 tests/run --soak
 
 bench: deps-bench build
@@ -85,5 +90,5 @@ install: build
 clean:
 	rm -rf build build-* out
 
-.PHONY: all help deps-build deps-demo deps-check deps-bench web compile build demo check soak lint bench \
+.PHONY: all help deps-build deps-demo deps-check deps-bench web compile build demo check check-services soak lint bench \
     fuzz format wheel install clean

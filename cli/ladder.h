@@ -10,5 +10,6 @@ int cli_ladder_run(const struct sl_ladder_params *params, struct cli_progress *p
 
 int cli_runs_resume(int argc, char **argv);
 int cli_runs_finish(int argc, char **argv);
+int cli_runs_upload(int argc, char **argv);
 
 #endif

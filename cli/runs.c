@@ -168,6 +168,14 @@ static void print_run(const struct sl_runs *runs)
     print_line("root", run->root_cid);
     print_line("master", run->master_cid);
     print_line("options", run->options);
+    if (run->uploads > 0) {
+        printf("%-10s %lld still queued", "uploads", (long long)run->uploads);
+        if (run->upload_error[0]) {
+            printf(" (%s, %lld attempt%s: %s)", run->upload_node, (long long)run->upload_attempts,
+                   run->upload_attempts == 1 ? "" : "s", run->upload_error);
+        }
+        printf("\n");
+    }
     for (size_t i = 0; i < sl_runs_rendition_count(runs); i++) {
         const struct sl_run_rendition *n = sl_runs_rendition(runs, i);
         printf("%-10s %s", n->name, n->kind);
@@ -252,6 +260,7 @@ int cmd_runs(int argc, char **argv)
         {"list", list, "list them, the newest first"},
         {"show", show, "show one and its renditions"},
         {"resume", cli_runs_resume, "go on with one that was stopped or killed"},
+        {"upload", cli_runs_upload, "send what is still queued for IPFS nodes"},
         {"finish", cli_runs_finish, "end one that nobody will go on with"},
         {"delete", delete_run, "forget one"},
     };

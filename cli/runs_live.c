@@ -8,6 +8,7 @@
 struct request {
     struct sl_ladder_params params;
     struct cli_progress progress;
+    bool all; /* no run has to be named */
 };
 
 static int handle(void *opaque, const char *key, const char *value)
@@ -33,14 +34,14 @@ static int begin(const struct cli_command *command, int argc, char **argv, struc
     struct cli_command with_table = *command;
     struct sl_error err = {0};
     with_table.table = none;
-    memset(r, 0, sizeof *r);
     if (sl_ladder_params_default(&r->params, sizeof r->params, &err) != SL_OK) {
         return cli_report(&err);
     }
     int status = cli_parse(&with_table, argc, argv, NULL, handle, r);
-    if (status < 0 && (!r->params.run[0] || !r->params.store[0])) {
+    bool nameless = !r->params.run[0] && !r->all;
+    if (status < 0 && (nameless || !r->params.store[0])) {
         (void)fprintf(stderr, "sluice: %s (see: sluice %s --help)\n",
-                      r->params.run[0] ? "--store is missing" : "no run is named", command->name);
+                      nameless ? "no run is named" : "--store is missing", command->name);
         return CLI_USAGE;
     }
     return status;
@@ -54,8 +55,8 @@ static int begin(const struct cli_command *command, int argc, char **argv, struc
 
 int cli_runs_resume(int argc, char **argv)
 {
-    static const char *const own[] = {"store=", "registry=", "patience=", CLI_PROGRESS_OPTION,
-                                      NULL};
+    static const char *const own[] = {"store=",     "registry=",     "patience=",         "ipfs=",
+                                      "ipfs-wait=", "ipfs-timeout=", CLI_PROGRESS_OPTION, NULL};
     const struct cli_command command = {
         .name = "runs resume",
         .arguments = "RUN --store DIR",
@@ -64,7 +65,7 @@ int cli_runs_resume(int argc, char **argv)
         .example = "sluice runs resume film --store store",
         .own = own,
     };
-    struct request r;
+    struct request r = {.all = false};
     struct sl_error err = {0};
     int status = begin(&command, argc, argv, &r);
     if (status >= 0) {
@@ -79,7 +80,8 @@ int cli_runs_resume(int argc, char **argv)
 
 int cli_runs_finish(int argc, char **argv)
 {
-    static const char *const own[] = {"store=", "registry=", "gateway=", "patience=", NULL};
+    static const char *const own[] = {"store=", "registry=",  "gateway=",      "patience=",
+                                      "ipfs=",  "ipfs-wait=", "ipfs-timeout=", NULL};
     const struct cli_command command = {
         .name = "runs finish",
         .arguments = "RUN --store DIR",
@@ -88,7 +90,7 @@ int cli_runs_finish(int argc, char **argv)
         .example = "sluice runs finish film --store store",
         .own = own,
     };
-    struct request r;
+    struct request r = {.all = false};
     struct sl_ladder_result result;
     struct sl_error err = {0};
     int status = begin(&command, argc, argv, &r);
@@ -100,5 +102,31 @@ int cli_runs_finish(int argc, char **argv)
         return CLI_FAILED;
     }
     (void)printf("/ipfs/%s/master.m3u8\n", result.root_cid);
+    return CLI_OK;
+}
+
+int cli_runs_upload(int argc, char **argv)
+{
+    static const char *const own[] = {
+        "store=", "registry=", "ipfs=", "ipfs-wait=", "ipfs-timeout=", NULL};
+    const struct cli_command command = {
+        .name = "runs upload",
+        .arguments = "[RUN] --store DIR",
+        .summary = "Sends what is still queued for IPFS nodes, of one run or of all of the store: "
+                   "at once, and for as\nlong as --ipfs-wait says (30 s). --ipfs names the only "
+                   "node that is meant, with its password where\nit has one.\n" PLACES,
+        .example = "sluice runs upload film --store store --ipfs-wait 3600",
+        .own = own,
+    };
+    struct request r = {.all = true};
+    struct sl_error err = {0};
+    int status = begin(&command, argc, argv, &r);
+    if (status >= 0) {
+        return status;
+    }
+    if (sl_ladder_upload_run(&r.params, &cli_log, &err) != SL_OK) {
+        (void)cli_report(&err);
+        return err.status == SL_EINVAL ? CLI_USAGE : CLI_FAILED;
+    }
     return CLI_OK;
 }

@@ -73,6 +73,9 @@ struct sl_ladder_params {
     int profile;                /**< enum sl_store_profile */
     int64_t window;             /**< segments that are shown while the run goes on; 0: all */
     int64_t patience;           /**< seconds to wait for a store or registry out of reach */
+    char ipfs[1024];            /**< an IPFS node that gets a copy (docs/ipfs.md); empty: none */
+    int64_t ipfs_wait;          /**< seconds to wait at the end for the node to have all */
+    int64_t ipfs_timeout;       /**< seconds that the node may be silent */
 
     /** Seconds per tick of the pictures that sl_ladder_write_frame() takes; 0/1: one frame of the
      * rate */
@@ -214,11 +217,23 @@ SL_NODISCARD SL_API enum sl_status sl_ladder_params_of_run(struct sl_ladder_para
 
 /**
  * Finishes a run that nobody will go on with: what is published becomes all there is, with its root
- * directory. params->run, store, registry, gateway and patience are read. @p result may be NULL.
- * Returns: as sl_ladder_params_of_run(); SL_EDATA where nothing was published.
+ * directory. params->run, store, registry, gateway, patience and those of IPFS are read. @p result
+ * may be NULL. Returns: as sl_ladder_params_of_run(); SL_EDATA where nothing was published.
  */
 SL_NODISCARD SL_API enum sl_status sl_ladder_finish_run(const struct sl_ladder_params *params,
                                                         struct sl_ladder_result *result,
+                                                        const struct sl_log *log,
+                                                        struct sl_error *err);
+
+/**
+ * Sends what is still queued for IPFS nodes, at once, for as long as params->ipfs_wait says.
+ * params->store, registry and ipfs_timeout are read, run (empty: all runs) and ipfs (empty: the
+ * nodes that are queued for). An object that a process was sending when it was killed is waited for
+ * half a minute.
+ * Returns: SL_EBUSY where something is left, with the reason; SL_ENOTFOUND (no such run),
+ * SL_EINVAL.
+ */
+SL_NODISCARD SL_API enum sl_status sl_ladder_upload_run(const struct sl_ladder_params *params,
                                                         const struct sl_log *log,
                                                         struct sl_error *err);
 

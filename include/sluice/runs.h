@@ -35,6 +35,11 @@ struct sl_run_info {
     const char *root_cid;   /**< the directory of a finished run */
     const char *error;      /**< why it failed */
     const char *options;    /**< a JSON object */
+    /* After sl_runs_show() alone: what IPFS nodes still have to get (docs/ipfs.md). */
+    int64_t uploads;          /**< objects that are queued */
+    int64_t upload_attempts;  /**< the most that one of them has failed */
+    const char *upload_node;  /**< of the one that has failed most */
+    const char *upload_error; /**< and why it has; "": none has failed */
 };
 
 /** One rendition of a run. Lifetime: as struct sl_run_info. */

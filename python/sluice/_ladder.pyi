@@ -40,6 +40,9 @@ class LadderOutput:
         profile: Literal["unixfs-v1-2025", "unixfs-v1", "unixfs-v0"] | None = ...,
         window: int | None = ...,
         patience: int | None = ...,
+        ipfs: str | None = ...,
+        ipfs_wait: int | None = ...,
+        ipfs_timeout: int | None = ...,
     ) -> None: ...
     @property
     def run(self) -> str: ...

@@ -30,11 +30,13 @@ enum sl_status sl_ladder_open(struct sl_ladder **out, const struct sl_ladder_par
     if (params->run[0] && (!params->store[0] || params->output[0])) {
         return sl_fail(err, SL_EINVAL, "run", "a run is kept in a store, not in a directory");
     }
-    if (!params->run[0] && (params->store[0] || params->registry[0] || params->gateway[0])) {
+    if (!params->run[0] &&
+        (params->store[0] || params->registry[0] || params->gateway[0] || params->ipfs[0])) {
         return sl_fail(err, SL_EINVAL,
                        params->store[0]      ? "store"
                        : params->registry[0] ? "registry"
-                                             : "gateway",
+                       : params->gateway[0]  ? "gateway"
+                                             : "ipfs",
                        "goes with a run (--run)");
     }
     if (!params->run[0] && !params->output[0]) {
@@ -134,4 +136,15 @@ enum sl_status sl_ladder_finish_run(const struct sl_ladder_params *params,
 {
     enum sl_status status = check_run(params, err);
     return status ? status : sl_live_finish_run(params, sl_ladder_options(), result, log, err);
+}
+
+enum sl_status sl_ladder_upload_run(const struct sl_ladder_params *params, const struct sl_log *log,
+                                    struct sl_error *err)
+{
+    enum sl_status status =
+        sl_params_check(params, sizeof *params, "sl_ladder_params_default", err);
+    if (status == SL_OK && !params->store[0]) {
+        status = sl_fail(err, SL_EINVAL, "store", "is not named");
+    }
+    return status ? status : sl_live_upload_run(params, log, err);
 }

@@ -20,6 +20,7 @@ struct sl_runs {
     struct sl_registry_rendition *renditions;
     struct sl_run_rendition *rendition_infos;
     size_t rendition_count;
+    struct sl_registry_upload_summary uploads;
     char *json;
     char next[SL_REGISTRY_CURSOR_MAX]; /* "": none */
 };
@@ -37,6 +38,7 @@ static void forget(struct sl_runs *r)
     r->json = NULL;
     r->count = r->rendition_count = 0;
     r->next[0] = 0;
+    r->uploads = (struct sl_registry_upload_summary){.next = SL_NO_TIME};
 }
 
 enum sl_status sl_runs_open(struct sl_runs **out, const char *where, const struct sl_log *log,
@@ -133,7 +135,11 @@ static enum sl_status fill_runs(struct sl_runs *r, struct sl_error *err)
                                            .master_cid = run->master_cid,
                                            .root_cid = run->root_cid,
                                            .error = run->error,
-                                           .options = run->options};
+                                           .options = run->options,
+                                           .uploads = r->uploads.count,
+                                           .upload_attempts = r->uploads.attempts,
+                                           .upload_node = r->uploads.node,
+                                           .upload_error = r->uploads.error};
     }
     return SL_OK;
 }
@@ -198,6 +204,9 @@ enum sl_status sl_runs_show(struct sl_runs *runs, const char *id, struct sl_erro
     if (status == SL_OK) {
         status = sl_registry_renditions(runs->registry, id, &runs->renditions,
                                         &runs->rendition_count, err);
+    }
+    if (status == SL_OK) {
+        status = sl_registry_upload_summary(runs->registry, NULL, id, &runs->uploads, err);
     }
     if (status == SL_OK) {
         status = fill_runs(runs, err);

@@ -89,6 +89,9 @@ enum sl_status sl_ladder_live_open(struct sl_ladder *l, struct sl_error *err)
         .options = options,
         .profile = (enum sl_store_profile)l->params.profile,
         .patience_s = l->params.patience,
+        .ipfs = l->params.ipfs,
+        .ipfs_wait_s = l->params.ipfs_wait,
+        .ipfs_timeout_s = l->params.ipfs_timeout,
         .stop = &l->stop,
         .log = l->log,
     };

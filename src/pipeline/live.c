@@ -211,6 +211,9 @@ static enum sl_status open_all(struct sl_live *l, const struct sl_live_params *p
     }
     l->claimed = true;
     status = sl_live_load(l, err);
+    if (!status) {
+        status = sl_live_uploads_begin(l, params, err);
+    }
     return status ? status : start_beat(l, err);
 }
 
@@ -252,6 +255,7 @@ void sl_live_close(struct sl_live **live)
     }
     *live = NULL;
     stop_beat(l);
+    sl_uploader_close(&l->uploader);
     if (l->claimed && l->claim.created && l->count == 0) { /* it has never begun */
         (void)!sl_registry_delete_run(l->registry, l->run, true, NULL);
     } else if (l->claimed) {
@@ -328,6 +332,7 @@ enum sl_status sl_live_end(struct sl_live *l, enum sl_run_state state, const cha
 {
     struct ending e = {l, {.state = state, .error = error}};
     char root[SL_STORE_CID_SIZE] = "", master[SL_STORE_CID_SIZE] = "";
+    struct sl_registry_upload of_root;
     enum sl_status status = SL_OK;
     if (!l->claimed) {
         return SL_OK;
@@ -341,6 +346,12 @@ enum sl_status sl_live_end(struct sl_live *l, enum sl_run_state state, const cha
         status = sl_live_finish(l, master, root, err);
         e.end.root_cid = root;
         e.end.master_cid = master;
+        e.end.uploads = &of_root;
+        if (!status) {
+            struct sl_cid cid;
+            status = sl_cid_parse(&cid, root, strlen(root), err);
+            sl_live_upload(l, &of_root, &e.end.upload_count, SL_UPLOAD_ADD, &cid);
+        }
     }
     if (!status) {
         status = sl_live_persist(l, SL_LIVE_REGISTRY, end_run, &e, err);
@@ -354,6 +365,9 @@ enum sl_status sl_live_end(struct sl_live *l, enum sl_run_state state, const cha
         pthread_mutex_unlock(&l->small);
     }
     stop_beat(l);
+    if (!status) {
+        sl_live_uploads_end(l);
+    }
     return status;
 }
 
@@ -378,6 +392,7 @@ enum sl_status sl_live_params_of(struct sl_ladder_params *params, const struct s
                                  const struct sl_log *log, struct sl_error *err)
 {
     struct sl_registry_run run;
+    char node[sizeof params->ipfs];
     char *where = sl_registry_of_store(params->store, params->registry);
     enum sl_status status =
         where ? read_run(where, params->run, log, &run, err) : sl_fail_memory(err);
@@ -385,11 +400,15 @@ enum sl_status sl_live_params_of(struct sl_ladder_params *params, const struct s
     if (status) {
         return status;
     }
+    memcpy(node, params->ipfs, sizeof node);
     if (run.state == SL_RUN_FINISHED) {
         status = sl_fail(err, SL_EINVAL, params->run, "the run is finished");
     }
     if (!status) {
         status = sl_live_options_read(table, run.options ? run.options : "{}", params, err);
+    }
+    if (node[0]) {
+        memcpy(params->ipfs, node, sizeof node);
     }
     if (!status && (!params->input[0] || !strcmp(params->input, "-"))) {
         status = sl_fail(err, SL_EUNSUPPORTED, params->run,
@@ -401,11 +420,11 @@ enum sl_status sl_live_params_of(struct sl_ladder_params *params, const struct s
     return status;
 }
 
-/* Its links stay what they were, unless the caller names another gateway. */
-static enum sl_status choose_gateway(struct sl_ladder_params *params, const struct sl_option *table,
-                                     const struct sl_log *log, struct sl_error *err)
+/* Its links stay what they were, and its node too, unless the caller names others. */
+static enum sl_status choose_places(struct sl_ladder_params *params, const struct sl_option *table,
+                                    const struct sl_log *log, struct sl_error *err)
 {
-    char own[sizeof params->gateway];
+    char own[sizeof params->gateway], node[sizeof params->ipfs];
     struct sl_registry_run run;
     char *where = sl_registry_of_store(params->store, params->registry);
     enum sl_status status =
@@ -415,9 +434,13 @@ static enum sl_status choose_gateway(struct sl_ladder_params *params, const stru
         return status;
     }
     memcpy(own, params->gateway, sizeof own);
+    memcpy(node, params->ipfs, sizeof node);
     status = sl_live_options_read(table, run.options ? run.options : "{}", params, err);
     if (own[0]) {
         memcpy(params->gateway, own, sizeof own);
+    }
+    if (node[0]) {
+        memcpy(params->ipfs, node, sizeof node);
     }
     sl_registry_run_clear(&run);
     return status;
@@ -433,12 +456,15 @@ enum sl_status sl_live_finish_run(const struct sl_ladder_params *params,
         return sl_fail_memory(err);
     }
     *of_run = *params;
-    enum sl_status status = choose_gateway(of_run, table, log, err);
+    enum sl_status status = choose_places(of_run, table, log, err);
     struct sl_live_params live = {
         .run = params->run,
         .store = params->store,
         .registry = params->registry,
         .gateway = of_run->gateway,
+        .ipfs = of_run->ipfs,
+        .ipfs_wait_s = params->ipfs_wait,
+        .ipfs_timeout_s = params->ipfs_timeout,
         .patience_s = params->patience,
         .must_exist = true,
         .log = log,

@@ -21,6 +21,9 @@ struct sl_live_params {
     const char *gateway;  /* "": links are "/ipfs/CID?filename=…" */
     const char *options;  /* JSON, what the run was asked to be; NULL: the run must be there */
     enum sl_store_profile profile;
+    const char *ipfs;    /* a node that gets a copy; NULL or "": none does */
+    int64_t ipfs_wait_s; /* at the end, for it to have all */
+    int64_t ipfs_timeout_s;
     int64_t patience_s; /* for a store or a registry that cannot be reached */
     bool must_exist;
     const struct sl_cancel *stop; /* asked to end: no more long waits */
@@ -96,6 +99,11 @@ SL_NODISCARD enum sl_status sl_live_params_of(struct sl_ladder_params *params,
 SL_NODISCARD enum sl_status sl_live_finish_run(const struct sl_ladder_params *params,
                                                const struct sl_option *table,
                                                struct sl_ladder_result *result,
+                                               const struct sl_log *log, struct sl_error *err);
+
+/* Works off what is queued for nodes: of one run, or (run "") of all. SL_EBUSY: it is not all there
+ * after params->ipfs_wait seconds. */
+SL_NODISCARD enum sl_status sl_live_upload_run(const struct sl_ladder_params *params,
                                                const struct sl_log *log, struct sl_error *err);
 
 /* ---- options as JSON (live_options.c) -------------------------------------------------------- */

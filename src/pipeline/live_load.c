@@ -73,7 +73,8 @@ static enum sl_status number_init(struct sl_live_rendition *r, const struct sl_r
     }
     if (!status) {
         *out = (uint16_t)r->init_count;
-        r->inits[r->init_count++] = (struct sl_live_file){.cid = cid, .size = s->init_bytes};
+        r->inits[r->init_count++] =
+            (struct sl_live_file){.cid = cid, .size = s->init_bytes, .queued = true};
     }
     return status;
 }

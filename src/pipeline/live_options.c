@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "ipfs/ipfs.h"
 #include "pipeline/live.h"
 
 #define VALUE_MAX 512
@@ -16,7 +17,8 @@
 /* Where the run itself is kept: said anew by whoever goes on with it. */
 static bool is_place(const char *key)
 {
-    static const char *const places[] = {"run", "store", "registry", "output", "overwrite"};
+    static const char *const places[] = {"run",       "store",     "registry",    "output",
+                                         "overwrite", "ipfs-wait", "ipfs-timeout"};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         if (!strcmp(places[i], key)) {
             return true;
@@ -67,6 +69,13 @@ static json_t *path_of(const char *path)
     return text;
 }
 
+/* Not with its password, which everybody could read who can see the run. */
+static json_t *node_of(const char *url)
+{
+    char name[SL_IPFS_NAME_MAX];
+    return sl_ipfs_name_of(url, name, NULL) == SL_OK ? json_string(name) : NULL;
+}
+
 static json_t *value_of(const struct sl_option *o, const struct sl_ladder_params *params)
 {
     const char *field = (const char *)params + o->offset;
@@ -96,7 +105,10 @@ static json_t *value_of(const struct sl_option *o, const struct sl_ladder_params
         break;
     }
     case SL_OPTION_STRING:
-        return !*field ? NULL : strcmp(o->key, "audio") ? json_string(field) : path_of(field);
+        return !*field                    ? NULL
+               : !strcmp(o->key, "ipfs")  ? node_of(field)
+               : !strcmp(o->key, "audio") ? path_of(field)
+                                          : json_string(field);
     case SL_OPTION_LIST:
         return rungs_of(params);
     }

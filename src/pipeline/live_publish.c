@@ -171,6 +171,31 @@ static void describe(const struct sl_live_rendition *r, struct sl_registry_segme
     }
 }
 
+/* The node gets what the store pins, and is told to let go of what the store unpins. */
+static void queue_uploads(const struct announcement *a, struct sl_registry_upload *list,
+                          size_t *count)
+{
+    struct sl_live *l = a->l;
+    const struct sl_live_rendition *r = a->r;
+    const struct sl_segment *s = &r->playlist.segments[r->playlist.count - 1];
+    if (!s->gap) {
+        if (r->playlist.init_uri && !r->inits[s->init].queued) {
+            sl_live_upload(l, list, count, SL_UPLOAD_ADD, &r->inits[s->init].cid);
+        }
+        sl_live_upload(l, list, count, SL_UPLOAD_ADD, &a->segment.cid);
+    }
+    sl_live_upload(l, list, count, SL_UPLOAD_ADD, &a->playlist.cid);
+    if (r->has_text && !sl_cid_same(&r->playlist_cid, &a->playlist.cid)) {
+        sl_live_upload(l, list, count, SL_UPLOAD_UNPIN, &r->playlist_cid);
+    }
+    if (a->has_master) {
+        sl_live_upload(l, list, count, SL_UPLOAD_ADD, &a->master.cid);
+    }
+    if (a->has_master && l->has_master && !sl_cid_same(&l->master_cid, &a->master.cid)) {
+        sl_live_upload(l, list, count, SL_UPLOAD_UNPIN, &l->master_cid);
+    }
+}
+
 static enum sl_status announce(void *arg, struct sl_error *err)
 {
     struct announcement *a = arg;
@@ -181,7 +206,9 @@ static enum sl_status announce(void *arg, struct sl_error *err)
                                     .segment_count = 1,
                                     .playlist_cid = sl_cid_text(&a->playlist.cid, playlist)};
     char *resume = sl_live_resume_text(a->l);
+    struct sl_registry_upload uploads[SL_LIVE_UPLOADS];
     struct sl_registry_announcement all = {
+        .uploads = uploads,
         .items = &item,
         .item_count = 1,
         .master_cid = a->has_master ? sl_cid_text(&a->master.cid, master) : NULL,
@@ -189,6 +216,7 @@ static enum sl_status announce(void *arg, struct sl_error *err)
     };
     enum sl_status status;
     describe(a->r, &segment);
+    queue_uploads(a, uploads, &all.upload_count);
     status = resume ? sl_registry_announce(a->l->registry, &a->l->claim, &all, NULL, err)
                     : sl_fail_memory(err);
     sl_free(resume);
@@ -200,6 +228,13 @@ static void settle(struct announcement *a)
 {
     struct sl_live *l = a->l;
     struct sl_live_rendition *r = a->r;
+    const struct sl_segment *s = &r->playlist.segments[r->playlist.count - 1];
+    if (!s->gap && r->playlist.init_uri) {
+        r->inits[s->init].queued = true;
+    }
+    if (l->uploader) {
+        sl_uploader_wake(l->uploader);
+    }
     if (r->has_text && !sl_cid_same(&r->playlist_cid, &a->playlist.cid)) {
         sl_live_unpin(l, &r->playlist_cid);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where a later life of a run goes on in its source: {"v": 1, "zero": ticks, "cuts": [[pts, source,
- * low, high], …], "sound": [[pts, index, rate], …]}, kept in the registry with what was announced.
+ * low, high], …], "sound": [[pts, index, rate], …], "node": the one that gets a copy}, kept in the
+ * registry with what was announced.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -87,7 +88,11 @@ char *sl_live_resume_text(struct sl_live *l)
         sl_write_format(&w, "%s[%" PRId64 ",%" PRId64 ",%" PRId32 "]",
                         i > first ? "," : ",\"sound\":[", m->pts, m->index, m->rate);
     }
-    sl_write_text(&w, l->mark_count ? "]}" : "}");
+    sl_write_text(&w, l->mark_count ? "]" : "");
+    if (l->node[0]) { /* an address: nothing in it needs an escape */
+        sl_write_format(&w, ",\"node\":\"%s\"", l->node);
+    }
+    sl_write_text(&w, "}");
     pthread_mutex_unlock(&l->small);
     if (sl_writer_finish(&w, NULL) == SL_OK) {
         text = sl_format("%.*s", (int)w.size, (const char *)w.data);
@@ -131,7 +136,11 @@ enum sl_status sl_live_resume_read(struct sl_live *l, const char *json, struct s
     json_t *root = json_loads(json, 0, &where);
     json_t *version = json_object_get(root, "v"), *cuts = json_object_get(root, "cuts");
     json_t *zero = json_object_get(root, "zero"), *sound = json_object_get(root, "sound");
+    const char *node = json_string_value(json_object_get(root, "node"));
     bool good = json_is_integer(version) && json_integer_value(version) == VERSION;
+    if (good && node && strlen(node) < sizeof l->node_before) {
+        memcpy(l->node_before, node, strlen(node) + 1);
+    }
     if (good && json_is_integer(zero)) {
         l->zero = json_integer_value(zero);
     }

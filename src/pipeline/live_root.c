@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "pipeline/live_run.h"
@@ -203,6 +204,15 @@ static enum sl_status store_all(void *arg, struct sl_error *err)
     return status ? status : sl_live_pin(l, pins, l->count + 2, err);
 }
 
+static void queue_text(struct sl_live *l, struct sl_registry_upload *list, size_t *count,
+                       const struct sl_cid *now, const struct sl_cid *before)
+{
+    sl_live_upload(l, list, count, SL_UPLOAD_ADD, now);
+    if (before && !sl_cid_same(now, before)) {
+        sl_live_upload(l, list, count, SL_UPLOAD_UNPIN, before);
+    }
+}
+
 static enum sl_status announce_all(void *arg, struct sl_error *err)
 {
     struct finish *f = arg;
@@ -210,17 +220,31 @@ static enum sl_status announce_all(void *arg, struct sl_error *err)
     struct sl_registry_rendition infos[SL_LIVE_RENDITIONS];
     struct sl_registry_item items[SL_LIVE_RENDITIONS];
     char cids[SL_LIVE_RENDITIONS][SL_CID_TEXT_SIZE];
-    struct sl_registry_announcement all = {.items = items, .item_count = l->count};
+    struct sl_registry_upload *uploads =
+        sl_alloc_array(2 * SL_LIVE_RENDITIONS + 2, sizeof *uploads);
+    struct sl_registry_announcement all = {
+        .items = items, .item_count = l->count, .uploads = uploads};
     enum sl_status status;
+    if (!uploads) {
+        return sl_fail_memory(err);
+    }
     for (size_t i = 0; i < l->count; i++) {
         infos[i] = l->renditions[i].info;
         items[i] = (struct sl_registry_item){
             .rendition = l->renditions[i].info.name,
             .playlist_cid = sl_cid_text(&f->playlists[i].cid, cids[i]),
         };
+        queue_text(l, uploads, &all.upload_count, &f->playlists[i].cid,
+                   l->renditions[i].has_text ? &l->renditions[i].playlist_cid : NULL);
     }
+    queue_text(l, uploads, &all.upload_count, &f->master.cid,
+               l->has_master ? &l->master_cid : NULL);
     status = sl_registry_set_renditions(l->registry, &l->claim, infos, l->count, err);
-    return status ? status : sl_registry_announce(l->registry, &l->claim, &all, NULL, err);
+    if (!status) {
+        status = sl_registry_announce(l->registry, &l->claim, &all, NULL, err);
+    }
+    sl_free(uploads);
+    return status;
 }
 
 /* The root holds what was held one by one. */

@@ -5,6 +5,8 @@
 
 #include <pthread.h>
 
+#include "ipfs/ipfs.h"
+#include "ipfs/uploader.h"
 #include "pipeline/live.h"
 
 #define SL_LIVE_INITS_MAX  1024 /* of one rendition: each life may bring one */
@@ -15,6 +17,7 @@
 struct sl_live_file {
     struct sl_cid cid;
     int64_t size, tsize; /* tsize 0: not looked up yet */
+    bool queued;         /* of init segments: the node has been told of it */
 };
 
 struct sl_live_rendition {
@@ -52,6 +55,11 @@ struct sl_live {
     bool has_master;
     sl_ladder_update_fn *update;
     void *update_opaque;
+
+    char node[SL_IPFS_NAME_MAX];        /* that gets a copy; "": none does */
+    char node_before[SL_IPFS_NAME_MAX]; /* the one of the life before */
+    struct sl_uploader *uploader;
+    int64_t upload_wait_ms;
 
     pthread_t beat;        /* says that the writer lives */
     pthread_mutex_t small; /* of what follows */
@@ -115,6 +123,19 @@ SL_NODISCARD enum sl_status sl_live_pin(struct sl_live *l, const struct sl_cid *
                                         size_t count, struct sl_error *err);
 /* Unpinning is tidiness: what fails is left to sl_live_sweep. */
 void sl_live_unpin(struct sl_live *l, const struct sl_cid *cid);
+
+/* ---- live_upload.c ----------------------------------------------------------------------------
+ */
+
+#define SL_LIVE_UPLOADS 8 /* of one announcement at most */
+/* One more in list, where there is a node. */
+void sl_live_upload(struct sl_live *l, struct sl_registry_upload *list, size_t *count,
+                    enum sl_upload_what what, const struct sl_cid *cid);
+/* After the run was loaded. */
+SL_NODISCARD enum sl_status
+sl_live_uploads_begin(struct sl_live *l, const struct sl_live_params *params, struct sl_error *err);
+/* Waits for the queue as long as it was asked to, and says what is left. */
+void sl_live_uploads_end(struct sl_live *l);
 
 /* ---- live_root.c -------------------------------------------------------------------------------
  */

@@ -109,7 +109,7 @@ enum sl_status sl_registry_run_json(struct sl_registry *r, const char *id, char 
     struct sl_registry_rendition *renditions = NULL;
     json_t *root = NULL, *list = NULL;
     size_t count = 0;
-    int64_t uploads = 0;
+    struct sl_registry_upload_summary uploads;
     int bad;
     enum sl_status status;
 
@@ -120,7 +120,7 @@ enum sl_status sl_registry_run_json(struct sl_registry *r, const char *id, char 
         status = sl_registry_renditions(r, id, &renditions, &count, err);
     }
     if (status == SL_OK) {
-        status = sl_registry_upload_count(r, id, &uploads, err);
+        status = sl_registry_upload_summary(r, NULL, id, &uploads, err);
     }
     if (status != SL_OK) {
         goto out;
@@ -133,7 +133,9 @@ enum sl_status sl_registry_run_json(struct sl_registry *r, const char *id, char 
     }
     if (root) {
         bad |= json_object_set_new(root, "renditions", list);
-        bad |= set_integer(root, "uploads", uploads);
+        bad |= set_integer(root, "uploads", uploads.count);
+        bad |= set_integer(root, "upload_attempts", uploads.attempts);
+        bad |= set_text(root, "upload_error", uploads.error);
     } else {
         json_decref(list);
     }

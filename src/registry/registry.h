@@ -287,6 +287,7 @@ SL_NODISCARD enum sl_status sl_registry_queue_uploads(struct sl_registry *r,
                                                       size_t count, struct sl_error *err);
 struct sl_registry_take {
     const char *node; /* NULL: all */
+    const char *run;  /* NULL: of all */
     size_t limit;     /* 0 or more than SL_REGISTRY_UPLOADS_MAX: SL_REGISTRY_UPLOADS_MAX */
     int lease_ms;     /* how long they are this caller's */
     int64_t next; /* set where none is due: when the next one will be, SL_NO_TIME: there is none */
@@ -298,6 +299,11 @@ SL_NODISCARD enum sl_status sl_registry_take_uploads(struct sl_registry *r,
                                                      struct sl_registry_take *take,
                                                      struct sl_registry_upload **out, size_t *count,
                                                      struct sl_error *err);
+/* Keeps one that was taken out of sight for lease_ms from now on; counts as no attempt. Sets next.
+ */
+SL_NODISCARD enum sl_status sl_registry_upload_hold(struct sl_registry *r,
+                                                    struct sl_registry_upload *upload, int lease_ms,
+                                                    struct sl_error *err);
 /* The node has it; out of the queue. What was queued anew meanwhile stays. */
 SL_NODISCARD enum sl_status sl_registry_upload_done(struct sl_registry *r,
                                                     const struct sl_registry_upload *upload,
@@ -312,8 +318,22 @@ SL_NODISCARD enum sl_status sl_registry_uploads(struct sl_registry *r, const cha
                                                 int64_t after_id, size_t limit,
                                                 struct sl_registry_upload **out, size_t *count,
                                                 struct sl_error *err);
-SL_NODISCARD enum sl_status sl_registry_upload_count(struct sl_registry *r, const char *run,
-                                                     int64_t *count, struct sl_error *err);
+/* What has failed is due now, whatever its next attempt was put off to. node, run NULL: all. */
+SL_NODISCARD enum sl_status sl_registry_hasten_uploads(struct sl_registry *r, const char *node,
+                                                       const char *run, struct sl_error *err);
+
+struct sl_registry_upload_summary {
+    int64_t count;
+    int64_t attempts;                /* the most that one of them has failed */
+    int64_t next;                    /* when the first of them is due; SL_NO_TIME: there is none */
+    char node[SL_REGISTRY_NODE_MAX]; /* of the one that failed most */
+    char error[SL_REGISTRY_ERROR_MAX]; /* and why it did; "": none has failed */
+};
+/* node, run NULL: all. */
+SL_NODISCARD enum sl_status sl_registry_upload_summary(struct sl_registry *r, const char *node,
+                                                       const char *run,
+                                                       struct sl_registry_upload_summary *out,
+                                                       struct sl_error *err);
 
 /* ---- being told ------------------------------------------------------------------------- */
 

@@ -51,15 +51,21 @@ enum sl_status sl_uploads_insert(struct sl_registry *r, const struct sl_registry
     const int64_t now = r->ops->now(r->db);
     enum sl_status status = SL_OK;
 
-    /* What is queued with the same action stays as it is: its attempts, and whoever has taken it.
-     * With another action it is another thing, which waits for what is under way. */
+    /* What is queued with the same action stays as it is: its attempts, and whoever has taken it;
+     * but it is the newest run's, whose uploader may be the only one that is at work. With another
+     * action it is another thing, which waits for what is under way. */
     for (size_t i = 0; status == SL_OK && i < count; i++) {
         status = sl_registry_exec(
             r,
             "INSERT INTO uploads (node, cid, run, action, attempts, next_time, queued, error) "
             "VALUES ($1, $2, $3, $4, 0, $5, $5, '') ON CONFLICT (node, cid) DO UPDATE SET "
-            "run = excluded.run, action = excluded.action, attempts = 0, queued = excluded.queued, "
-            "error = '' WHERE uploads.action <> excluded.action",
+            "run = excluded.run, action = excluded.action, "
+            "attempts = CASE WHEN uploads.action = excluded.action THEN uploads.attempts ELSE 0 "
+            "END, "
+            "queued = CASE WHEN uploads.action = excluded.action THEN uploads.queued ELSE "
+            "excluded.queued END, "
+            "error = CASE WHEN uploads.action = excluded.action THEN uploads.error ELSE '' END "
+            "WHERE uploads.action <> excluded.action OR uploads.run <> excluded.run",
             SL_ARGS(sl_db_text(uploads[i].node), sl_db_text(uploads[i].cid),
                     sl_db_text(run[0] ? run : uploads[i].run),
                     sl_db_text(action_name(uploads[i].what)), sl_db_integer(now)),
@@ -132,10 +138,10 @@ static enum sl_status take_body(struct sl_registry *r, void *arg, struct sl_erro
     struct taking *t = arg;
     const struct sl_db_query q = {
         .sql = "SELECT " UPLOAD_COLUMNS " FROM uploads WHERE next_time <= $1 AND "
-               "($2 = '' OR node = $2) ORDER BY next_time, id LIMIT $3",
+               "($2 = '' OR node = $2) AND ($3 = '' OR run = $3) ORDER BY next_time, id LIMIT $4",
         .args = (const struct sl_db_value[]){sl_db_integer(r->ops->now(r->db)), sl_db_text(t->node),
-                                             sl_db_integer((int64_t)t->limit)},
-        .arg_count = 3,
+                                             sl_db_text(t->run), sl_db_integer((int64_t)t->limit)},
+        .arg_count = 4,
         .row = take_upload,
         .opaque = t,
         .columns = UPLOAD_COLUMN_COUNT};
@@ -165,9 +171,11 @@ static enum sl_status take_body(struct sl_registry *r, void *arg, struct sl_erro
     }
     t->count = kept;
     if (status == SL_OK && kept == 0) {
-        status =
-            sl_registry_integers(r, "SELECT min(next_time) FROM uploads WHERE $1 = '' OR node = $1",
-                                 SL_ARGS(sl_db_text(t->node)), &t->next, 1, NULL, err);
+        status = sl_registry_integers(
+            r,
+            "SELECT min(next_time) FROM uploads WHERE ($1 = '' OR node = $1) "
+            "AND ($2 = '' OR run = $2)",
+            SL_ARGS(sl_db_text(t->node), sl_db_text(t->run)), &t->next, 1, NULL, err);
     }
     return status;
 }
@@ -177,6 +185,7 @@ enum sl_status sl_registry_take_uploads(struct sl_registry *r, struct sl_registr
                                         struct sl_error *err)
 {
     struct taking t = {.node = take->node ? take->node : "",
+                       .run = take->run ? take->run : "",
                        .until = (int64_t)take->lease_ms * 1000,
                        .limit = take->limit && take->limit < SL_REGISTRY_UPLOADS_MAX
                                     ? take->limit
@@ -199,6 +208,40 @@ enum sl_status sl_registry_take_uploads(struct sl_registry *r, struct sl_registr
     *out = t.items;
     *count = t.count;
     return SL_OK;
+}
+
+struct holding {
+    const struct sl_registry_upload *upload;
+    int64_t lease, until;
+};
+
+static enum sl_status hold_body(struct sl_registry *r, void *arg, struct sl_error *err)
+{
+    struct holding *h = arg;
+
+    h->until = r->ops->now(r->db) + h->lease;
+    return sl_registry_exec(r, "UPDATE uploads SET next_time = $3 WHERE id = $1 AND action = $2",
+                            SL_ARGS(sl_db_integer(h->upload->id),
+                                    sl_db_text(action_name(h->upload->what)),
+                                    sl_db_integer(h->until)),
+                            err);
+}
+
+enum sl_status sl_registry_upload_hold(struct sl_registry *r, struct sl_registry_upload *upload,
+                                       int lease_ms, struct sl_error *err)
+{
+    struct holding h = {.upload = upload, .lease = (int64_t)lease_ms * 1000};
+    enum sl_status status;
+
+    if (lease_ms <= 0 || lease_ms > LEASE_MS_MAX) {
+        return sl_fail(err, SL_EINVAL, "registry", "lease_ms is %d (1 to %d)", lease_ms,
+                       LEASE_MS_MAX);
+    }
+    status = sl_registry_transact(r, SL_DB_WRITE, hold_body, &h, err);
+    if (status == SL_OK) {
+        upload->next = h.until;
+    }
+    return status;
 }
 
 static enum sl_status done_body(struct sl_registry *r, void *arg, struct sl_error *err)
@@ -298,25 +341,72 @@ enum sl_status sl_registry_uploads(struct sl_registry *r, const char *run, int64
     return SL_OK;
 }
 
-struct counting {
-    const char *run;
-    int64_t *count;
+struct asking {
+    const char *node, *run;
+    struct sl_registry_upload_summary *out;
 };
 
-static enum sl_status count_body(struct sl_registry *r, void *arg, struct sl_error *err)
+static enum sl_status hasten_body(struct sl_registry *r, void *arg, struct sl_error *err)
 {
-    const struct counting *c = arg;
+    const struct asking *a = arg;
 
-    return sl_registry_integers(r, "SELECT count(*) FROM uploads WHERE $1 = '' OR run = $1",
-                                SL_ARGS(sl_db_text(c->run)), c->count, 1, NULL, err);
+    return sl_registry_exec(
+        r,
+        "UPDATE uploads SET next_time = $3 WHERE attempts > 0 AND "
+        "next_time > $3 AND ($1 = '' OR node = $1) AND ($2 = '' OR run = $2)",
+        SL_ARGS(sl_db_text(a->node), sl_db_text(a->run), sl_db_integer(r->ops->now(r->db))), err);
 }
 
-enum sl_status sl_registry_upload_count(struct sl_registry *r, const char *run, int64_t *count,
-                                        struct sl_error *err)
+enum sl_status sl_registry_hasten_uploads(struct sl_registry *r, const char *node, const char *run,
+                                          struct sl_error *err)
 {
-    struct counting c = {.run = run ? run : "", .count = count};
+    struct asking a = {.node = node ? node : "", .run = run ? run : ""};
+
+    return sl_registry_transact(r, SL_DB_WRITE, hasten_body, &a, err);
+}
+
+static enum sl_status take_reason(void *opaque, const struct sl_db_value *c, struct sl_error *err)
+{
+    struct sl_registry_upload_summary *s = opaque;
+
+    s->attempts = c[0].integer;
+    return SL_TAKE_TEXT(s->node, &c[1], err) == SL_OK && SL_TAKE_TEXT(s->error, &c[2], err) == SL_OK
+               ? SL_OK
+               : SL_EDATA;
+}
+
+static enum sl_status summary_body(struct sl_registry *r, void *arg, struct sl_error *err)
+{
+    const struct asking *a = arg;
+    const struct sl_db_query q = {
+        .sql = "SELECT attempts, node, error FROM uploads WHERE ($1 = '' OR node = $1) AND "
+               "($2 = '' OR run = $2) AND attempts > 0 ORDER BY attempts DESC, id LIMIT 1",
+        .args = (const struct sl_db_value[]){sl_db_text(a->node), sl_db_text(a->run)},
+        .arg_count = 2,
+        .row = take_reason,
+        .opaque = a->out,
+        .columns = 3};
+    int64_t numbers[2] = {0, SL_NO_TIME};
+    enum sl_status status;
+
+    *a->out = (struct sl_registry_upload_summary){.next = SL_NO_TIME};
+    status = sl_registry_integers(r,
+                                  "SELECT count(*), min(next_time) FROM uploads WHERE "
+                                  "($1 = '' OR node = $1) AND ($2 = '' OR run = $2)",
+                                  SL_ARGS(sl_db_text(a->node), sl_db_text(a->run)), numbers, 2,
+                                  NULL, err);
+    a->out->count = numbers[0];
+    a->out->next = numbers[0] ? numbers[1] : SL_NO_TIME;
+    return status == SL_OK ? r->ops->query(r->db, &q, err) : status;
+}
+
+enum sl_status sl_registry_upload_summary(struct sl_registry *r, const char *node, const char *run,
+                                          struct sl_registry_upload_summary *out,
+                                          struct sl_error *err)
+{
+    struct asking a = {.node = node ? node : "", .run = run ? run : "", .out = out};
     enum sl_status status = run ? sl_registry_check_id(run, err) : SL_OK;
 
-    *count = 0;
-    return status == SL_OK ? sl_registry_transact(r, SL_DB_READ, count_body, &c, err) : status;
+    *out = (struct sl_registry_upload_summary){.next = SL_NO_TIME};
+    return status == SL_OK ? sl_registry_transact(r, SL_DB_READ, summary_body, &a, err) : status;
 }

@@ -143,3 +143,39 @@ enum sl_status sl_cas_export_next(struct sl_cas_export *e, struct sl_chain *out,
     sl_chain_clear(&made);
     return status;
 }
+
+enum sl_status sl_cas_export_node(struct sl_cas *cas, const struct sl_cid *cid,
+                                  struct sl_chain *out, struct sl_error *err)
+{
+    struct sl_chain made, block;
+    uint8_t bytes[SL_CID_BYTES_MAX];
+    size_t size = sl_cid_encode(cid, bytes);
+    struct sl_writer head;
+    enum sl_status status;
+
+    sl_chain_init(&made);
+    sl_chain_init(&block);
+    sl_writer_init(&head, HEAD_MAX);
+    status = sl_cas_block(cas, cid, &block, err);
+    if (status == SL_OK) {
+        status = add_car_head(cid, &made, err);
+    }
+    if (status == SL_OK) {
+        sl_write_varint(&head, size + (uint64_t)block.size);
+        sl_write_bytes(&head, bytes, size);
+        status = sl_writer_finish(&head, err);
+    }
+    if (status == SL_OK) {
+        status = sl_chain_add_copy(&made, head.data, head.size, err);
+    }
+    if (status == SL_OK) {
+        status = sl_chain_move(&made, &block, err);
+    }
+    if (status == SL_OK) {
+        status = sl_chain_move(out, &made, err);
+    }
+    sl_writer_clear(&head);
+    sl_chain_clear(&block);
+    sl_chain_clear(&made);
+    return status;
+}

@@ -181,6 +181,10 @@ SL_NODISCARD enum sl_status sl_cas_export_open(struct sl_cas_export **out, struc
 SL_NODISCARD enum sl_status sl_cas_export_next(struct sl_cas_export *e, struct sl_chain *out,
                                                struct sl_error *err);
 void sl_cas_export_close(struct sl_cas_export **out);
+/* A CAR of the one block that cid names, checked; for a directory without what is in it. Appends,
+ * from memory. */
+SL_NODISCARD enum sl_status sl_cas_export_node(struct sl_cas *cas, const struct sl_cid *cid,
+                                               struct sl_chain *out, struct sl_error *err);
 
 struct sl_cas_import_params {
     const char *name;  /* for messages */

@@ -87,6 +87,8 @@ static enum sl_status everything(struct sl_registry *r, struct sl_error *err)
     struct sl_registry_run *runs = NULL, run;
     struct sl_registry_segment *segments = NULL;
     struct sl_registry_upload *uploads = NULL;
+    struct sl_registry_upload_summary summary;
+    struct sl_registry_take take = {.run = "a", .lease_ms = 1};
     char *json = NULL;
     size_t count = 0;
     enum sl_status status = sl_registry_claim(r, &p, &claim, err);
@@ -107,6 +109,16 @@ static enum sl_status everything(struct sl_registry *r, struct sl_error *err)
     if (status == SL_OK)
         status = sl_registry_uploads(r, NULL, 0, 0, &uploads, &count, err);
     sl_free(uploads);
+    uploads = NULL;
+    if (status == SL_OK)
+        status = sl_registry_take_uploads(r, &take, &uploads, &count, err);
+    if (status == SL_OK && count > 0) /* it is soon due again */
+        status = sl_registry_upload_hold(r, &uploads[0], 1, err);
+    sl_free(uploads);
+    if (status == SL_OK)
+        status = sl_registry_hasten_uploads(r, NULL, "a", err);
+    if (status == SL_OK)
+        status = sl_registry_upload_summary(r, NULL, "a", &summary, err);
     if (status == SL_OK) {
         status = sl_registry_run(r, "a", true, &run, err);
         if (status == SL_OK)

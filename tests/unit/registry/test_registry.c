@@ -85,7 +85,7 @@ static void test_all_or_nothing(void **state)
                                                .upload_count = 1};
     struct sl_registry_rendition *renditions;
     struct sl_registry_run run;
-    int64_t uploads;
+    struct sl_registry_upload_summary uploads;
     size_t count;
     char *text;
 
@@ -100,8 +100,8 @@ static void test_all_or_nothing(void **state)
     assert_int_equal(renditions[0].next, 0);
     assert_string_equal(renditions[0].playlist_cid, "");
     sl_free(renditions);
-    assert_ok(sl_registry_upload_count(r, NULL, &uploads, &err), &err);
-    assert_int_equal(uploads, 0);
+    assert_ok(sl_registry_upload_summary(r, NULL, NULL, &uploads, &err), &err);
+    assert_int_equal(uploads.count, 0);
 
     second = fake_segment("360p", 1);
     assert_ok(sl_registry_announce(r, &claim, &a, NULL, &err), &err);
@@ -109,8 +109,8 @@ static void test_all_or_nothing(void **state)
     assert_string_equal(run.master_cid, "Qmmaster");
     assert_string_equal(run.resume, "{\"at\": 1}");
     sl_registry_run_clear(&run);
-    assert_ok(sl_registry_upload_count(r, "a", &uploads, &err), &err);
-    assert_int_equal(uploads, 1);
+    assert_ok(sl_registry_upload_summary(r, NULL, "a", &uploads, &err), &err);
+    assert_int_equal(uploads.count, 1);
     assert_ok(sl_registry_renditions(r, "a", &renditions, &count, &err), &err);
     assert_int_equal(renditions[1].next, 2);
     assert_int_equal(renditions[1].end, 240);
@@ -439,7 +439,7 @@ static void test_uploads(void **state)
     struct sl_registry_upload *taken, *rest;
     size_t count, left;
     struct sl_registry_take take;
-    int64_t total;
+    struct sl_registry_upload_summary sum;
 
     (void)state;
     assert_ok(sl_registry_queue_uploads(r, u, 3, &err), &err);
@@ -466,6 +466,29 @@ static void test_uploads(void **state)
     assert_int_equal(taken[0].attempts, 1);
     assert_string_equal(taken[0].error, "refused ");
 
+    /* Held on to, put off, and asked for at once. */
+    assert_ok(sl_registry_upload_hold(r, &taken[0], 90000, &err), &err);
+    assert_true(taken[0].next > sl_registry_now(r) + INT64_C(60000000));
+    assert_ok(sl_registry_upload_summary(r, "http://one", "a", &sum, &err), &err);
+    assert_int_equal(sum.attempts, 1);
+    assert_string_equal(sum.error, "refused ");
+    assert_string_equal(sum.node, "http://one");
+    assert_ok(sl_registry_take_uploads(other, take_of(&take, "http://one", 0), &rest, &left, &err),
+              &err);
+    assert_int_equal(left, 0);
+    assert_ok(sl_registry_hasten_uploads(r, NULL, "b", &err), &err);
+    assert_ok(sl_registry_take_uploads(other, take_of(&take, "http://one", 0), &rest, &left, &err),
+              &err);
+    assert_int_equal(left, 0);
+    assert_ok(sl_registry_hasten_uploads(r, "http://one", "a", &err), &err);
+    take_of(&take, "http://one", 0)->run = "b";
+    assert_ok(sl_registry_take_uploads(other, &take, &rest, &left, &err), &err);
+    assert_int_equal(left, 0);
+    take.run = "a";
+    assert_ok(sl_registry_take_uploads(other, &take, &rest, &left, &err), &err);
+    assert_int_equal(left, 1);
+    sl_free(rest);
+
     /* Unpinning is asked for while it is under way: that comes afterwards. */
     u[0].what = SL_UPLOAD_UNPIN;
     assert_ok(sl_registry_queue_uploads(other, u, 1, &err), &err);
@@ -486,8 +509,10 @@ static void test_uploads(void **state)
     assert_int_equal(left, 2);
     assert_true(rest[0].id < rest[1].id);
     sl_free(rest);
-    assert_ok(sl_registry_upload_count(r, "a", &total, &err), &err);
-    assert_int_equal(total, 1);
+    assert_ok(sl_registry_upload_summary(r, NULL, "a", &sum, &err), &err);
+    assert_int_equal(sum.count, 1);
+    assert_int_equal(sum.attempts, 0);
+    assert_string_equal(sum.error, "");
     u[0].what = (enum sl_upload_what)7;
     assert_int_equal(sl_registry_queue_uploads(r, u, 1, NULL), SL_EINVAL);
     sl_registry_close(&r);
