@@ -179,6 +179,11 @@ static int serve(int argc, char **argv, char **envp)
     (void)argv;
     (void)envp;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (self < 0) { /* before anybody relies on it */
+        failed("pidfd_open");
+    }
+    close(self);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s", getenv("WARM_SOCKET"));
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
