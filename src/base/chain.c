@@ -300,10 +300,9 @@ enum sl_status sl_slice_read(const struct sl_slice *s, size_t inside, void *dst,
 enum sl_status sl_chain_read(const struct sl_chain *c, int64_t offset, void *dst, size_t size,
                              struct sl_error *err)
 {
-    const struct sl_slice *s = slices_of(c);
+    struct sl_gather g = {.slices = slices_of(c), .count = c->count};
     enum sl_status status = SL_OK;
     uint8_t *to = dst;
-    size_t i, inside;
 
     if (size > INT64_MAX || !range_is_inside(c, offset, (int64_t)size)) {
         return sl_fail(err, SL_EINVAL, NULL, "bytes %" PRId64 "+%zu of a chain of %" PRId64, offset,
@@ -312,16 +311,17 @@ enum sl_status sl_chain_read(const struct sl_chain *c, int64_t offset, void *dst
     if (size == 0) {
         return SL_OK;
     }
-    i = find(c, offset, &inside);
+    g.i = find(c, offset, &g.inside);
     while (size > 0 && status == SL_OK) {
-        size_t n = s[i].size - inside < size ? s[i].size - inside : size;
+        const struct sl_slice *s = &g.slices[g.i];
+        size_t n = s->size - g.inside < size ? s->size - g.inside : size;
 
-        if (s[i].file) {
-            status = sl_gather(s, c->count, &i, &inside, to, size, &n, err);
+        if (s->buf) {
+            memcpy(to, s->buf->data + s->offset + g.inside, n);
+            g.i++;
+            g.inside = 0;
         } else {
-            status = sl_slice_read(&s[i], inside, to, n, err);
-            i++;
-            inside = 0;
+            status = sl_gather_read(&g, to, size, &n, err);
         }
         to += n;
         size -= n;

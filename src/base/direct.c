@@ -142,26 +142,27 @@ static enum sl_status write_stage(struct sl_direct *d, struct sl_error *err)
 enum sl_status sl_direct_chain(struct sl_direct *d, const struct sl_chain *chain,
                                struct sl_error *err)
 {
-    const struct sl_slice *s = chain->capacity == 0 ? &chain->first : chain->slices;
+    struct sl_gather g = {.slices = chain->capacity == 0 ? &chain->first : chain->slices,
+                          .count = chain->count};
     enum sl_status status = SL_OK;
-    size_t i = 0, inside = 0;
 
-    while (i < chain->count && status == SL_OK) {
+    while (g.i < g.count && status == SL_OK) {
+        const struct sl_slice *s = &g.slices[g.i];
         size_t room = SL_DIRECT_STAGE - d->held, got = 0;
 
         if (room == 0) {
             status = write_stage(d, err);
-        } else if (s[i].file) {
-            status = sl_gather(s, chain->count, &i, &inside, d->stage + d->held, room, &got, err);
-            d->held += status == SL_OK ? got : 0;
-        } else {
-            size_t left = s[i].size - inside;
+        } else if (s->buf) {
+            size_t left = s->size - g.inside;
             size_t n = left < room ? left : room;
 
-            memcpy(d->stage + d->held, s[i].buf->data + s[i].offset + inside, n);
+            memcpy(d->stage + d->held, s->buf->data + s->offset + g.inside, n);
             d->held += n;
-            inside = n < left ? inside + n : 0;
-            i += n == left;
+            g.inside = n < left ? g.inside + n : 0;
+            g.i += n == left;
+        } else {
+            status = sl_gather_read(&g, d->stage + d->held, room, &got, err);
+            d->held += status == SL_OK ? got : 0;
         }
     }
     return status;

@@ -38,18 +38,19 @@ static enum sl_status read_slowly(struct sl_file *file, const struct batch *b, s
     return SL_OK;
 }
 
-enum sl_status sl_gather(const struct sl_slice *s, size_t count, size_t *i, size_t *inside,
-                         void *dst, size_t size, size_t *got, struct sl_error *err)
+enum sl_status sl_gather_read(struct sl_gather *g, void *dst, size_t size, size_t *got,
+                              struct sl_error *err)
 {
-    struct sl_file *file = s[*i].file;
+    const struct sl_slice *s = &g->slices[g->i];
+    struct sl_file *file = s->file;
     struct batch b; /* not zeroed: it is larger than most that is read */
     uint8_t *to = dst;
 
     b.count = 0;
-    b.start = b.end = s[*i].offset + (int64_t)*inside;
-    while (*i < count && s[*i].file == file && b.count + 2 <= PIECES_MAX) {
-        int64_t gap = s[*i].offset + (int64_t)*inside - b.end;
-        size_t left = s[*i].size - *inside, n = left < size ? left : size;
+    b.start = b.end = s->offset + (int64_t)g->inside;
+    for (; g->i < g->count && s->file == file && b.count + 2 <= PIECES_MAX; s++) {
+        int64_t gap = s->offset + (int64_t)g->inside - b.end;
+        size_t left = s->size - g->inside, n = left < size ? left : size;
 
         if (gap < 0 || gap > GAP_MAX || n == 0) {
             break;
@@ -60,11 +61,12 @@ enum sl_status sl_gather(const struct sl_slice *s, size_t count, size_t *i, size
         add_piece(&b, to, n);
         to += n;
         size -= n;
-        *inside = n < left ? *inside + n : 0;
-        *i += n == left;
         if (n < left) {
+            g->inside += n;
             break;
         }
+        g->i++;
+        g->inside = 0;
     }
     *got = (size_t)(to - (uint8_t *)dst);
     if (preadv(file->fd, b.iov, (int)b.count, (off_t)b.start) == b.end - b.start) {

@@ -6,12 +6,18 @@
 
 #include "base/slice.h"
 
-/* Reads from slice *i, byte *inside on, as many of the file ranges that follow each other in s as
- * one call takes and size bytes at dst hold; *i and *inside are moved on, *got says how many bytes.
- * s[*i] is of a file, no slice is empty. What lies between two ranges is read too, and thrown away,
- * where it is less than another call costs. A file that has become shorter is SL_EIO. */
-SL_NODISCARD enum sl_status sl_gather(const struct sl_slice *s, size_t count, size_t *i,
-                                      size_t *inside, void *dst, size_t size, size_t *got,
-                                      struct sl_error *err);
+/* A place in a sequence of slices, none of which is empty. */
+struct sl_gather {
+    const struct sl_slice *slices;
+    size_t count;
+    size_t i, inside; /* byte inside of slices[i] */
+};
+
+/* Reads from there on as many of the file ranges that follow each other as one call takes and size
+ * bytes at dst hold, and moves on; *got says how many bytes. slices[i] is of a file. What lies
+ * between two ranges is read too, and thrown away, where it is less than another call costs. A file
+ * that has become shorter is SL_EIO. */
+SL_NODISCARD enum sl_status sl_gather_read(struct sl_gather *g, void *dst, size_t size, size_t *got,
+                                           struct sl_error *err);
 
 #endif
