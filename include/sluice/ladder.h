@@ -218,7 +218,8 @@ SL_NODISCARD SL_API enum sl_status sl_ladder_params_of_run(struct sl_ladder_para
 /**
  * Finishes a run that nobody will go on with: what is published becomes all there is, with its root
  * directory. params->run, store, registry, gateway, patience and those of IPFS are read. @p result
- * may be NULL. Returns: as sl_ladder_params_of_run(); SL_EDATA where nothing was published.
+ * may be NULL. Returns: as sl_ladder_params_of_run(); SL_EDATA where nothing was published; SL_EBUSY
+ * where somebody writes it. Thread-safety: any thread.
  */
 SL_NODISCARD SL_API enum sl_status sl_ladder_finish_run(const struct sl_ladder_params *params,
                                                         struct sl_ladder_result *result,
@@ -231,7 +232,7 @@ SL_NODISCARD SL_API enum sl_status sl_ladder_finish_run(const struct sl_ladder_p
  * nodes that are queued for). An object that a process was sending when it was killed is waited for
  * half a minute.
  * Returns: SL_EBUSY where something is left, with the reason; SL_ENOTFOUND (no such run),
- * SL_EINVAL.
+ * SL_EINVAL. Thread-safety: any thread, and beside the run's writer: each object has one sender.
  */
 SL_NODISCARD SL_API enum sl_status sl_ladder_upload_run(const struct sl_ladder_params *params,
                                                         const struct sl_log *log,

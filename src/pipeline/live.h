@@ -13,7 +13,7 @@
 #include "store/store.h"
 
 #define SL_LIVE_CUTS  64 /* that can be gone back to: more than rungs and sound are ever apart */
-#define SL_LIVE_MARKS 128
+#define SL_LIVE_MARKS 128 /* seconds of sound whose place is known: likewise */
 
 struct sl_live_params {
     const char *run, *store;

@@ -33,7 +33,7 @@ class Run:
 
     def command(self, verb, *more):
         place = ["--store", str(self.store.path)]
-        if (verb == "upload" or "--ipfs" in more) and "--ipfs-wait" not in more:  # however busy the machine is
+        if (verb in ("upload", "finish") or "--ipfs" in more) and "--ipfs-wait" not in more:  # however busy the machine is
             more += ("--ipfs-wait", 100)
         words = {"ladder": [SLUICE, "ladder", *LADDER, "--run", self.name, *place, str(self.source)]}
         return [*words.get(verb, [SLUICE, "runs", verb, self.name, *place]), *(str(word) for word in more)]
