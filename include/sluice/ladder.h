@@ -218,8 +218,8 @@ SL_NODISCARD SL_API enum sl_status sl_ladder_params_of_run(struct sl_ladder_para
 /**
  * Finishes a run that nobody will go on with: what is published becomes all there is, with its root
  * directory. params->run, store, registry, gateway, patience and those of IPFS are read. @p result
- * may be NULL. Returns: as sl_ladder_params_of_run(); SL_EDATA where nothing was published; SL_EBUSY
- * where somebody writes it. Thread-safety: any thread.
+ * may be NULL. Returns: as sl_ladder_params_of_run(); SL_EDATA where nothing was published.
+ * Thread-safety: any thread.
  */
 SL_NODISCARD SL_API enum sl_status sl_ladder_finish_run(const struct sl_ladder_params *params,
                                                         struct sl_ladder_result *result,

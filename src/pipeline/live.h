@@ -12,7 +12,7 @@
 #include "registry/registry.h"
 #include "store/store.h"
 
-#define SL_LIVE_CUTS  64 /* that can be gone back to: more than rungs and sound are ever apart */
+#define SL_LIVE_CUTS  64  /* that can be gone back to: more than rungs and sound are ever apart */
 #define SL_LIVE_MARKS 128 /* seconds of sound whose place is known: likewise */
 
 struct sl_live_params {
